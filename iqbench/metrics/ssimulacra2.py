@@ -6,7 +6,9 @@ import math
 from functools import cache
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.columns import Margin
@@ -123,13 +125,13 @@ class Ssimulacra2(Metric):
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Weigh the norms."""
-        shorts = [int(means[f"{tap.layer}.short"][0]) for tap in TAPS]
-        # Where scales are left out, the weights of the others move up, as in the authors' code.
-        count = 1 + sum(1 for short in shorts[:-1] if short >= SMALLEST)
-        norms = torch.stack([means[tap.layer] for tap in TAPS[:count]], dim=2)
+        shorts = torch.stack([means[f"{tap.layer}.short"] for tap in TAPS[:-1]], dim=1)
+        left_out = (shorts < SMALLEST).sum(1)
+        norms = torch.stack([means[tap.layer] for tap in TAPS], dim=2)
         fourth = safe_sqrt(safe_sqrt(norms[..., 3:]))
         norms = torch.cat([norms[..., :3], fourth], dim=-1)
-        weights = norms.new_tensor(WEIGHTS[: 3 * count * 6]).view(3, count, 6)
+        # As a tensor, since the number of scales cannot be read while `torch.vmap` maps this.
+        weights = norms.new_tensor(_weights_by_scales()).index_select(0, left_out)
         error = (norms * weights).sum((1, 2, 3)) * 0.9562382616834844
         error = (6.248496625763138e-05 * error - 0.020884521182843837) * error * error + (
             2.326765642916932 * error
@@ -173,6 +175,20 @@ def _inner(image: Tensor) -> Tensor:
 
 def _blurred(image: Tensor) -> Tensor:
     return filter_axis(filter_axis(image, _cosines(), 2), _cosines(), 3)
+
+
+@cache
+def _weights_by_scales() -> NDArray[np.float64]:
+    """Return the weights of all channels, scales and norms, (6, 3, 6, 6), by scales left out.
+
+    Where scales are left out, the weights of the others move up, as in the authors' code; those of
+    the scales that are left out are 0.
+    """
+    weights = np.zeros((len(TAPS), 3, len(TAPS), 6))
+    for left_out, table in enumerate(weights):
+        count = len(TAPS) - left_out
+        table[:, :count] = np.reshape(WEIGHTS[: 3 * count * 6], (3, count, 6))
+    return weights
 
 
 @cache
