@@ -218,7 +218,9 @@ def _model(band: Tensor, parent: Tensor | None) -> tuple[Tensor, Tensor]:
     # Neighbours are similar, so that their covariance is nearly singular and needs float64.
     products = (part @ part.mT for part in (each.double() for each in neighbours))
     covariance: Tensor = reduce(torch.add, products) / around.shape[2]
-    values, vectors = torch.linalg.eigh(covariance)
+    # eigh refuses NaN; the energy below is NaN for such an image, and so is its value.
+    usable = covariance.isfinite().all(2, keepdim=True).all(1, keepdim=True)
+    values, vectors = torch.linalg.eigh(torch.where(usable, covariance, 0.0))
     rounding = _rounding(band.dtype)
     least = values[:, -1:] * (values.shape[1] * torch.finfo(values.dtype).eps)
     there = values > least.clamp_min(rounding)

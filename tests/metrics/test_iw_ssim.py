@@ -192,6 +192,16 @@ def test_equal_images_have_1_and_gradients_are_finite():
         assert leaf.grad.isfinite().all()
 
 
+def test_not_a_number_spoils_its_own_image_only():
+    reference, output = (tensor(image).repeat(2, 1, 1, 1) for image in pixels(163, 170))
+    spoilt = reference.clone()
+    spoilt[0, 0, 3, 3] = torch.nan
+    for pair in ((spoilt, output), (output, spoilt)):
+        first, second = iw_ssim(*pair).tolist()
+        assert np.isnan(first)
+        assert np.isfinite(second)
+
+
 def test_the_reference_is_the_first():
     reference, output = map(tensor, pixels(176, 176))
     assert abs(iw_ssim(reference, output) - iw_ssim(output, reference)) > 1e-4
