@@ -4,9 +4,9 @@ They are differentiable, and use the formulas of ``iqbench evaluate``. Functions
 ends in ``_map`` return (N, 1, H, W), the value at each position; the mean of a map is the value of
 the metric.
 
-Images may also be uint8 or uint16, which are divided by 255 or 65535. Half precision is computed in
-float32, also under ``torch.autocast``. Tensors of another range are refused; only `total_variation`
-and its map take any.
+A batch may be empty. Images may also be uint8 or uint16, which are divided by 255 or 65535. Half
+precision is computed in float32, also under ``torch.autocast``. Tensors of another range are
+refused; only `total_variation` and its map take any.
 """
 
 from __future__ import annotations

@@ -30,11 +30,12 @@ def reduce(values: Tensor, reduction: Reduction, *, left_out: Tensor | None = No
     reduction
         The reduction.
     left_out
-        (N,) bool: images to leave out of mean and sum. Without any other image, both are 0.
+        (N,) bool: images to leave out of mean and sum. Without any other image, both are 0, as
+        they are for an empty batch.
     """
     if reduction == "none":
         return values
     if left_out is None:
-        return values.mean() if reduction == "mean" else values.sum()
+        return values.mean() if reduction == "mean" and len(values) else values.sum()
     total = torch.where(left_out, 0, values).sum()
     return total / (~left_out).sum().clamp_min(1) if reduction == "mean" else total

@@ -205,7 +205,8 @@ def _check_tensor(name: str, image: object) -> None:
             f"{name} is of type {type(image).__name__}, not a torch tensor",
             hint="Make it one: torch.from_numpy(array).permute(2, 0, 1).unsqueeze(0)",
         )
-    if image.layout != torch.strided or image.is_quantized or image.is_complex():
+    dense = image.layout == torch.strided and not (image.is_quantized or image.is_nested)
+    if not dense or image.is_complex():
         raise IqbenchError(f"{name} is not a dense tensor of real numbers: {image.dtype}")
 
 

@@ -18,6 +18,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.metrics._base import Options, too_few_pixels
 from iqbench.metrics._feature_sets import Features
 from iqbench.metrics._images import accept_image
+from iqbench.metrics._tensors import full_precision
 from iqbench.networks.inception import SIDE, Inception, load_inception
 from iqbench.networks.weights import Weights, load
 
@@ -66,7 +67,7 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
 
 def _features(network: Inception, image: Tensor, resizer: Resizer) -> Tensor:
     pixels = image.float().expand(-1, 3, -1, -1) * 255
-    with torch.inference_mode():
+    with torch.inference_mode(), full_precision(pixels.device):
         middle = _MIDDLES[resizer]
         seen = (_RESIZERS[resizer](pixels) - middle) / middle
         seen = seen.contiguous(memory_format=torch.channels_last)
@@ -130,14 +131,12 @@ class InceptionExtractor:
 
 def _clean(pixels: Tensor) -> Tensor:
     """Resize each channel with Pillow, in float32."""
-    images = []
-    for image in pixels.detach().cpu().numpy():
-        planes = [
-            np.asarray(Image.fromarray(plane).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-            for plane in image
-        ]
-        images.append(np.stack(planes))
-    return torch.from_numpy(np.stack(images)).clamp_(0, 255).to(pixels.device)
+    resized = np.empty((*pixels.shape[:2], SIDE, SIDE), dtype=np.float32)
+    for image, small in zip(pixels.detach().cpu().numpy(), resized, strict=True):
+        for channel, plane in enumerate(image):
+            fitted = Image.fromarray(plane).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            small[channel] = np.asarray(fitted)
+    return torch.from_numpy(resized).clamp_(0, 255).to(pixels.device)
 
 
 def _pytorch(pixels: Tensor) -> Tensor:

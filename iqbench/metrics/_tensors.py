@@ -85,9 +85,9 @@ def score_as_they_are(
     Returns
     -------
     Tensor
-        (N,), float32 or float64. A network computes in the type of its weights, or in that of
-        `torch.autocast`; everything after it uses at least float32. If a formula has no gradient,
-        such as a root at 0, the gradient of the images is 0.
+        (N,), float32 or float64; N may be 0. A network computes in the type of its weights, or in
+        that of `torch.autocast`; everything after it uses at least float32. If a formula has no
+        gradient, such as a root at 0, the gradient of the images is 0.
 
     Raises
     ------
@@ -98,6 +98,13 @@ def score_as_they_are(
     (wanted,) = (item for item in metric.columns() if item.name == column)
     if min(reference.shape[2:]) < wanted.smallest:
         raise _too_small(wanted, reference, backbone)
+    if not len(output):
+        # Torch refuses empty batches in many functions: score a black image, and drop its value.
+        one = reference.new_zeros(1, *reference.shape[1:])
+        reference, output = (torch.cat([image, one]) for image in (reference, output))
+        return score_as_they_are(
+            metric, column, reference, output, backbone=backbone, parameters=parameters
+        )[:0]
     rows = _read(wanted, reference, output, backbone)
     if parameters is None:
         parameters = trained_parameters(metric, output.device)

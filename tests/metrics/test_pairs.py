@@ -124,6 +124,16 @@ class TestWithoutReference:
         pixels = torch.from_numpy(data.astronaut()[:192, :192]).permute(2, 0, 1)[None]
         assert torch.equal(function(pixels.contiguous()), function(pixels.float() / 255))
 
+    def test_an_empty_batch_has_no_values(self, name):
+        function, image = getattr(functional, name), torch.rand(1, 3, 192, 192)
+        assert function(image[:0]).shape == (0, *function(image).shape[1:])
+
+    def test_autocast_changes_nothing(self, name):
+        function, image = getattr(functional, name), torch.rand(1, 3, 192, 192)
+        with torch.autocast("cpu"):
+            found = function(image)
+        assert torch.equal(found, function(image))
+
     @pytest.mark.parametrize("scale", [255.0, -1.0])
     def test_other_ranges_are_refused(self, name, scale):
         with pytest.raises(IqbenchError, match="the image has values from"):
@@ -191,7 +201,16 @@ class TestTypes:
         with pytest.raises(IqbenchError, match=f"the output is of type {type(image).__name__}"):
             function(torch.rand(1, 3, 40, 40), image)
 
-    @pytest.mark.parametrize("made", [torch.Tensor.to_sparse, lambda image: image + 0j])
+    @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+    @pytest.mark.parametrize(
+        "made",
+        [
+            torch.Tensor.to_sparse,
+            lambda image: image + 0j,
+            lambda image: torch.nested.nested_tensor(list(image)),
+        ],
+        ids=["sparse", "complex", "nested"],
+    )
     def test_what_is_not_dense_and_real_is_refused(self, function, made):
         image = made(torch.rand(1, 3, 40, 40))
         with pytest.raises(
@@ -400,7 +419,8 @@ class TestTransforms:
         found.sum().backward()
         assert output.grad.isfinite().all()
 
-    @pytest.mark.parametrize("name", ["psnr", "ssim", "perceptual"])
+    @pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+    @pytest.mark.parametrize("name", ["psnr", "ssim", "perceptual", "ssimulacra2", "gmsd"])
     def test_a_function_is_mapped_over_a_batch(self, named, name):
         function = named(name)
         pairs = [images(name) for _ in range(3)]
@@ -422,6 +442,17 @@ class TestTransforms:
         assert functional.psnr(photo, image).item() == math.inf
         with pytest.raises(IqbenchError, match=r"the (reference|target) has values"):
             functional.psnr(255 * photo, image)
+
+
+def test_an_empty_batch_has_no_values(function, name):
+    reference, output = images(name)
+    known = function(reference, output)
+    output.requires_grad_()
+    found = function(reference[:0], output[:0])
+    assert found.shape == (0, *known.shape[1:])
+    assert found.dtype == known.dtype
+    found.sum().backward()
+    assert (output.grad == 0).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
