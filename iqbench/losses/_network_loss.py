@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -86,6 +87,14 @@ class NetworkLoss(nn.Module):
         moved = fn(torch.zeros(1, dtype=weight.dtype, device=weight.device))
         self.__dict__["backbone"] = shared(self.backbone.name, moved.device, moved.dtype)
         return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NetworkLoss:
+        """Copy the module; the copy uses the same shared network, or a copy of a given one."""
+        if self.backbone is not None and not self._given:
+            memo[id(self.backbone)] = self.backbone
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *rest: Any, **named: Any

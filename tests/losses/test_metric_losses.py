@@ -166,6 +166,17 @@ def test_a_loss_is_copied_and_adds_nothing_to_a_checkpoint(make, name):
         assert copy(output, target).item() == loss(output, target).item()
 
 
+@pytest.mark.parametrize("name", [*NAMES, "TVLoss"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_loss_of_an_empty_batch_is_0(make, name, reduction):
+    loss = make(name, reduction=reduction)
+    pair = [image[:0].requires_grad_() for image in photographs(name)]
+    value = loss(*pair[:1] if name == "TVLoss" else pair)
+    assert value == 0
+    value.backward()
+    assert pair[0].grad.shape == pair[0].shape
+
+
 class TestEpsilon:
     @pytest.mark.parametrize("kind", [PSNRLoss, PSNRBLoss])
     def test_equal_images_have_a_finite_loss_that_eps_chooses(self, kind):
@@ -230,6 +241,22 @@ class TestSharedNetworks:
         assert all(torch.equal(after[column], values) for column, values in before.items())
         lpips.float()
         assert lpips.backbone is other.backbone
+
+    @pytest.mark.usefixtures("pretrained_networks")
+    def test_a_copy_of_a_model_has_the_network_of_its_losses(self):
+        model = nn.ModuleDict({"layer": nn.Conv2d(3, 3, 1), "loss": LPIPSLoss("alex")})
+        copied = deepcopy(model)
+        assert copied["loss"] is not model["loss"]
+        assert copied["loss"].backbone is model["loss"].backbone
+        assert copied["layer"].weight is not model["layer"].weight
+        output, target = photographs("LPIPSLoss")
+        assert copied["loss"](output, target) == model["loss"](output, target)
+
+    def test_a_given_network_is_copied_with_its_loss(self, random_network):
+        loss = LPIPSLoss("alex", backbone=random_network("alexnet"))
+        weights, copied = (next(one.backbone.parameters()) for one in (loss, deepcopy(loss)))
+        assert copied is not weights
+        assert torch.equal(copied, weights)
 
     @pytest.mark.usefixtures("pretrained_networks")
     def test_a_network_that_was_first_used_in_inference_mode_has_gradients(self):
