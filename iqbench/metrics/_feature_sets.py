@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from iqbench.errors import IqbenchError
 
@@ -67,10 +68,10 @@ class ArrayFeatures:
         Raises
         ------
         IqbenchError
-            If it is not an array of at least two rows, or not finite.
+            If it is not an array of at least two rows of real numbers, or not finite.
         """
-        found = np.asarray(features, dtype=np.float64)
-        if found.ndim != 2 or len(found) < 2:
+        found = _real_numbers(features, what)
+        if found.ndim != 2 or len(found) < 2 or not found.shape[1]:
             raise IqbenchError(
                 f"expected the features of at least two images, (n, d), not {found.shape}",
                 hint=f"Give one row per image of the {what} set",
@@ -96,6 +97,24 @@ class ArrayFeatures:
     def array(self) -> NDArray[np.floating]:
         """Return all rows."""
         return self.features
+
+
+def _real_numbers(features: ArrayLike, what: str) -> NDArray[np.float64]:
+    """Convert features, which may be a tensor of any device and precision, to float64."""
+    if isinstance(features, Tensor):
+        if not features.is_complex():
+            features = features.detach().double()
+        features = features.cpu().numpy()
+    found = np.asanyarray(features)
+    problem = f"type {found.dtype}" if found.dtype.kind not in "fiub" else ""
+    if np.ma.is_masked(found):
+        problem = "masked values"
+    if problem:
+        raise IqbenchError(
+            f"the {what} set has features of {problem}",
+            hint="Give an array of real numbers, one row per image",
+        )
+    return np.asarray(found, dtype=np.float64)
 
 
 def row_blocks(

@@ -131,6 +131,10 @@ def test_what_is_no_pair_of_sets_is_refused(distance):
         (good[0], "at least two images"),
         (good[:, :3], "different lengths: 4 and 3"),
         (np.where(good == good[0, 0], np.nan, good), "not finite"),
+        (good[:, :0], "at least two images"),
+        (good + 0j, "of type complex128"),
+        (good.astype(str), "of type <U"),
+        (np.ma.masked_greater(good, 0), "masked values"),
     ):
         with pytest.raises(IqbenchError, match=why):
             distance(good, bad)
@@ -165,6 +169,14 @@ def test_features_as_in_pytorch_fid(size):
         expected = network(2 * resized - 1)
     found = inception_features(image, resizer="pytorch")
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_features_may_be_tensors_of_any_precision(distance, dtype):
+    tensors = [torch.from_numpy(features(6, 4, seed)).to(dtype) for seed in (0, 1)]
+    arrays = [one.double().numpy() for one in tensors]
+    assert distance(tensors[0].requires_grad_(), tensors[1]) == distance(*arrays)
 
 
 @needs_inception
