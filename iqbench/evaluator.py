@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from iqbench.datasets.files import check_text
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.kept_features import KeptFeatures, check_moments
 from iqbench.engine.memory_sets import MemorySets, ReferenceImages, read_reference_images
@@ -231,13 +233,14 @@ class Evaluator:
             The same of the references; may be left out if no metric needs one.
         ids
             What to call the images; an image whose id is known counts once, as it came first.
-            Images without ids are numbered, and count each time.
+            Images without ids, or with the id None, are numbered, and count each time.
 
         Raises
         ------
         IqbenchError
-            If these are no images, a file is not there, values are far outside [0, 1], or output
-            and reference differ in size. Nothing of the call is kept then.
+            If these are no images, a file is not there, values are far outside [0, 1], output and
+            reference differ in size, or an id cannot be stored as a name. Nothing of the call is
+            kept then.
 
         Warns
         -----
@@ -421,7 +424,7 @@ class Evaluator:
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         """Refuse what is not a state of an evaluator like this one."""
-        if state.get("format") != STATE_FORMAT:
+        if not isinstance(state, Mapping) or state.get("format") != STATE_FORMAT:
             raise IqbenchError(
                 "this is not a state of an Evaluator of this version",
                 hint="Give what its state_dict() returned",
@@ -471,6 +474,10 @@ class Evaluator:
             images = given
         else:
             images = self._sources("image of the reference set", given)
+            if not images:
+                raise IqbenchError(
+                    "the reference set has no image", hint="Give images, or leave it out"
+                )
         return read_reference_images(images, scorer.protocol, self._alpha, scorer.compute)
 
     def _rows(
@@ -645,12 +652,37 @@ def _names(ids: Sequence[object] | Tensor | None, images: int) -> list[str | Non
     given = names_of(ids)
     if len(given) != images:
         raise IqbenchError(f"there are {images} outputs, but {len(given)} ids")
-    return [*given]
+    for name in given:
+        if name is not None:
+            check_text("image", name, hint="Give another id")
+    return given
 
 
-def names_of(ids: Sequence[object] | Tensor) -> list[str]:
-    """Return ids as names: numbers are spelt, and a text alone is one id."""
-    if isinstance(ids, str):
-        return [ids]
-    given = ids.tolist() if isinstance(ids, Tensor) else ids
-    return [str(one.item() if isinstance(one, Tensor) else one) for one in given]
+def names_of(ids: Sequence[object] | Tensor) -> list[str | None]:
+    """Return ids as names: numbers are spelt, bytes are decoded, and a single one is one id.
+
+    None stays None: the image has no id.
+
+    Raises
+    ------
+    IqbenchError
+        If they have no order, as those of a set.
+    """
+    if isinstance(ids, Set | Mapping):
+        raise IqbenchError(
+            f"ids are of type {type(ids).__name__}, which does not say whose they are",
+            hint="Give a list, with one id per image in the order of the images",
+        )
+    if isinstance(ids, Tensor):
+        return [_name_from(one) for one in ids.flatten().tolist()]
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        return [_name_from(ids)]
+    return [_name_from(one) for one in ids]
+
+
+def _name_from(one: object) -> str | None:
+    """Return an id as a name."""
+    value = one.item() if isinstance(one, Tensor) else one
+    if value is None or isinstance(value, str):
+        return value
+    return os.fsdecode(value) if isinstance(value, bytes) else str(value)

@@ -33,8 +33,13 @@ def parse_spec(text: str) -> tuple[str, dict[str, str]]:
     Raises
     ------
     IqbenchError
-        If an option is not of the form ``key=value`` or is given twice.
+        If it is not a text, or an option is not of the form ``key=value`` or is given twice.
     """
+    if not isinstance(text, str):
+        raise IqbenchError(
+            f"a spec is a text such as 'name:key=value', not of type {type(text).__name__}",
+            hint=f"{text!r} cannot be one",
+        )
     name, _, tail = text.strip().partition(":")
     options: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in tail.split(","))):

@@ -332,6 +332,50 @@ class TestWhatIsKept:
         evaluator.update(output[[0, 1, 0]], reference[[0, 1, 0]], ids=torch.tensor([4, 5, 4]))
         assert list(evaluator.scores().index) == ["4", "5"]
 
+    @pytest.mark.parametrize(
+        ("ids", "expected"),
+        [
+            (["b", None], ["000000", "b"]),
+            ([b"b", np.bytes_(b"a")], ["a", "b"]),
+            (torch.tensor([[5], [4]]), ["4", "5"]),
+            (np.array([5, 4]), ["4", "5"]),
+            ((name for name in "ba"), ["a", "b"]),
+            ([Path("x/b.png"), 1.5], ["1.5", "x/b.png"]),
+        ],
+    )
+    def test_ids_are_spelt(self, evaluator, ids, expected):
+        reference, output = photographs(2)
+        evaluator.update(output, reference, ids=ids)
+        assert sorted(evaluator.scores().index) == expected
+
+    @pytest.mark.parametrize("one", ["7", b"7", 7, torch.tensor(7)])
+    def test_one_id_is_that_of_one_image(self, evaluator, one):
+        reference, output = photographs(1)
+        evaluator.update(output, reference, ids=one)
+        assert list(evaluator.scores().index) == ["7"]
+
+    def test_images_without_ids_among_others_count_each_time(self, evaluator):
+        reference, output = photographs(2)
+        for _ in range(2):
+            evaluator.update(output, reference, ids=[None, "a"])
+        assert list(evaluator.scores().index) == ["000000", "a", "000001"]
+
+    @pytest.mark.parametrize(
+        ("ids", "message"),
+        [
+            ({"a", "b"}, "ids are of type set, which does not say whose they are"),
+            ({"a": 1, "b": 2}, "ids are of type dict"),
+            (["a", ""], "image '' cannot be used as a name: it is empty"),
+            (["a", "b\n"], "cannot be used as a name: it holds a control character"),
+            ("ab", "there are 2 outputs, but 1 ids"),
+        ],
+    )
+    def test_ids_that_cannot_be_used_are_refused(self, evaluator, ids, message):
+        reference, output = photographs(2)
+        with pytest.raises(IqbenchError, match=message):
+            evaluator.update(output, reference, ids=ids)
+        assert len(evaluator) == 0
+
     def test_images_without_ids_are_numbered_and_count_each_time(self, evaluator):
         reference, output = photographs(2)
         evaluator.update(output, reference)
@@ -364,6 +408,11 @@ class TestWhatIsKept:
             other.load_state_dict(evaluator.state_dict())
         with pytest.raises(IqbenchError, match="not a state of an Evaluator"):
             other.load_state_dict({"weight": torch.zeros(3)})
+
+    @pytest.mark.parametrize("state", [None, [], {}, {"format": 1}])
+    def test_what_is_no_state_is_refused(self, evaluator, state):
+        with pytest.raises(IqbenchError, match=r"state is|not a state"):
+            evaluator.load_state_dict(state)
 
     def test_an_empty_batch_adds_nothing(self, evaluator):
         evaluator.update(torch.zeros(0, 3, 8, 8), torch.zeros(0, 3, 8, 8))
@@ -410,6 +459,10 @@ class TestRefusals:
             (lambda x: rows_first(x) > 0.5, "array of bool, whose range is not known"),
             (lambda x: rows_first(x).astype(np.int64), "array of int64, whose range is not known"),
             (lambda x: rows_first(x) * 255, r"output 0 has values from .* but images are in"),
+            (
+                lambda x: np.ma.masked_greater(rows_first(x).clip(0, 1), 0.5),
+                "output 0 has masked values",
+            ),
             (lambda x: [x[0], [x[1]]], "output 1 is of type list, not a tensor, an array or a"),
             (lambda x: [x[:2], x[1]], "output 0 of the list has 2 images"),
             (lambda x: None, "output is of type NoneType, not a tensor, an array, a path"),
@@ -466,6 +519,9 @@ class TestRefusals:
             ({"protocol": "sr"}, "unknown protocol 'sr'"),
             ({"bits": 12}, "bits must be 8, 16 or None, not 12"),
             ({"device": "gpu"}, "unknown device 'gpu'"),
+            ({"protocol": ["rgb"]}, "a spec is a text such as .*, not of type list"),
+            ({"memory": 0}, "memory is 0, not a positive number of bytes"),
+            ({"memory": "1G"}, "memory is '1G', not a positive number"),
         ],
     )
     def test_wrong_options_are_refused(self, options, message):
@@ -529,6 +585,21 @@ class TestTables:
         evaluator.write(tmp_path, method="mine")
         scores = iqbench.load_scores(tmp_path).set_index(["image", "metric"])
         assert "NaN" in scores.loc[("b", "psnr"), "error"]
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            ({"method": 3}, "the name of the method is of type int, not a text"),
+            ({"method": " "}, "the name of the method is empty"),
+            ({"method": "a\n"}, "method .* cannot be used as a name"),
+            ({"method": "a", "dataset": "b\0"}, "dataset .* cannot be used as a name"),
+        ],
+    )
+    def test_names_that_cannot_be_stored_are_refused(self, tmp_path, evaluator, names, message):
+        reference, output = photographs(1)
+        evaluator.update(output, reference)
+        with pytest.raises(IqbenchError, match=message):
+            evaluator.write(tmp_path, **names)
 
     def test_nothing_is_not_written(self, tmp_path, evaluator):
         with pytest.raises(IqbenchError, match="no scores to write"):

@@ -121,18 +121,22 @@ def resolve_compute(
     ------
     IqbenchError
         If the device is not there, does not know the precision, or is a GPU and this process was
-        forked from one that uses it.
+        forked from one that uses it, or the budget is not a positive number.
     """
     known: tuple[Precision, ...] = get_args(Precision)
     if precision not in known:
         raise unknown_name("precision", precision, known)
+    if memory is not None and not (isinstance(memory, int | float) and memory > 0):
+        raise IqbenchError(
+            f"memory is {memory!r}, not a positive number of bytes", hint="2 * 2**30 is 2 GiB"
+        )
     use_own_threads()
     place = _resolve_device(device)
     if precision == "tf32" and place.type != "cuda":
         raise IqbenchError(
             "precision tf32 exists on GPUs only", hint="Use --precision exact or bf16"
         )
-    budget = default_memory(place) if memory is None else memory
+    budget = default_memory(place) if memory is None else int(memory)
     return Compute(place, known[known.index(precision)], budget)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from iqbench.datasets.files import check_text
 from iqbench.engine.manifest import manifest_of
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.record import Record, Row
@@ -53,12 +54,18 @@ def write_record(
     Raises
     ------
     IqbenchError
-        If a name is empty, the folder cannot be written, or the tables have other references under
-        that name of a dataset.
+        If a name is empty or cannot be stored, the folder cannot be written, or the tables have
+        other references under that name of a dataset.
     """
     for what, name in (("method", method), ("dataset", dataset)):
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str):
+            raise IqbenchError(
+                f"the name of the {what} is of type {type(name).__name__}, not a text",
+                hint=f"Give {what}={str(name)!r}",
+            )
+        if not name.strip():
             raise IqbenchError(f"the name of the {what} is empty")
+        check_text(what, name)
     store = Store(expand_user(results))
     rows = record.rows()
     others = _other_references(store, dataset, method, rows)

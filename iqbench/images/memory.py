@@ -163,6 +163,11 @@ def _source(name: str, image: object, bits: Bits, peak: int) -> TensorSource | F
 
 def _tensor_of(name: str, array: NDArray[Any]) -> Tensor:
     """Return an array of one image as a tensor (1, C, H, W)."""
+    if np.ma.is_masked(array):
+        raise IqbenchError(
+            f"{name} has masked values, and an image file has none",
+            hint="Give them values: array.filled(0)",
+        )
     channels = 1 if array.ndim == _ONE - 1 else array.shape[-1]
     if array.ndim not in (_ONE - 1, _ONE) or channels not in _CHANNELS:
         raise IqbenchError(
@@ -195,18 +200,18 @@ def _picture_of(source: TensorSource) -> Picture:
     image, bits = source.image.detach()[0].permute(1, 2, 0), source.bits
     peak = 0
     if image.dtype.is_floating_point:
-        if torch.isnan(image).any():
+        # Types of less than 32 bits lack some operations; float64 keeps its precision.
+        wide = image if image.dtype == torch.float64 else image.float()
+        if torch.isnan(wide).any():
             raise IqbenchError(f"{source.name} has values that are not numbers (NaN)")
-        image = image.clamp(0, 1)
+        wide = wide.clamp(0, 1)
         if bits is None:
-            image, peak = image.float(), 1
+            image, peak = wide.float(), 1
         else:
             largest = source.peak if source.peak and bits == 16 else (1 << bits) - 1
             # Round in the precision of the image, halves to even, as (x * 255).round() in programs
             # that write files, so that the pixels equal those of the files.
-            wide = torch.promote_types(image.dtype, torch.float32)
-            rounded = (image.to(wide) * largest).round()
-            image = rounded.to(torch.uint8 if bits == 8 else torch.uint16)
+            image = (wide * largest).round().to(torch.uint8 if bits == 8 else torch.uint16)
     pixels: Pixels = np.ascontiguousarray(image.cpu().numpy())
     digest = hashlib.sha256(f"{pixels.dtype}{pixels.shape}".encode())
     digest.update(pixels.data)

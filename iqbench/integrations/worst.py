@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,12 +150,8 @@ class WorstImages:
             image_sources("image", images, self.evaluator.bits, peak=self._maps.protocol.peak)
             for images in (output, reference)
         )
-        if ids is None:
-            places = dict(zip(new.index, range(len(outputs)), strict=True))
-        else:
-            names = names_of(ids)
-            # An id that comes twice counts as it came first.
-            places = {name: place for place, name in reversed([*enumerate(names)])}
+        names = [None] * len(outputs) if ids is None else names_of(ids)
+        places = _places(new.index, names)
         falls = shortfall(new.to_numpy(), self._info)
         for name, value, fall in zip(new.index, new, falls, strict=True):
             if np.isnan(fall) or not self._is_worse(fall):
@@ -201,6 +197,20 @@ class WorstImages:
             f"{kept.name}: {self.column} {kept.value:.{self._info.decimals}f}. "
             f"Reference; output; {legends}",
         )
+
+
+def _places(rows: Iterable[str], names: Sequence[str | None]) -> dict[str, int]:
+    """Return where in a batch each new row came from.
+
+    Parameters
+    ----------
+    rows
+        Names of the new rows, in the order of the batch. An id that was known has no new row.
+    names
+        Ids of the batch; an image without an id always has a new row, whose name is a number.
+    """
+    left = iter(enumerate(names))
+    return {row: next(place for place, name in left if name in (None, row)) for row in rows}
 
 
 def _worst(kept: list[_Kept], count: int) -> list[_Kept]:

@@ -189,6 +189,8 @@ def test_one_image_is_no_set(folders):
         ({"metrics": ["psnr"], "reference_set": "ref"}, "but no metric that compares sets"),
         ({"metrics": ["fid"], "reference_set": "none"}, "none does not exist"),
         ({"metrics": ["fid"], "reference_set": "broken"}, "a.png"),
+        ({"metrics": ["fid"], "reference_set": []}, "the reference set has no image"),
+        ({"metrics": ["fid"], "reference_set": torch.rand(0, 3, 8, 8)}, "has no image"),
         ({"metrics": ["fid"], "reference_set": [3]}, "image of the reference set 0 is of type int"),
     ],
 )

@@ -55,6 +55,14 @@ def test_images_without_ids_are_numbered(evaluator):
     assert names(worst) == ["000002"]
 
 
+def test_images_may_have_ids_or_none_in_one_batch(evaluator):
+    worst = WorstImages(evaluator, "psnr", 3)
+    output, reference = photographs([0.1, 0.2, 0.01, 0.3])
+    worst.update(output[:1], reference[:1], ids=["a"])
+    worst.update(output, reference, ids=["a", None, "b", None])
+    assert names(worst) == ["000001", "000000", "a"]
+
+
 def test_a_known_id_is_kept_once(evaluator):
     worst = WorstImages(evaluator, "psnr", 3)
     output, reference = photographs([0.2, 0.01])
