@@ -30,7 +30,8 @@ def expected_matches(
     ----------
     values
         (conventions, numbers): what each convention gives for each number that was reported. NaN
-        and infinite values count as far away.
+        and infinite values of the first number count as far away. Others may be NaN where a
+        convention was not measured.
     reported, tolerances
         The numbers, and by how much each may be off.
 
@@ -50,14 +51,15 @@ def expected_matches(
     target = np.asarray(reported, dtype=np.float64)
     if not np.isfinite(target).all():
         return 0.0  # the images are equal, so all conventions agree
-    finite = values[np.isfinite(values).all(1)]
+    finite = values[np.isfinite(values[:, 0]) & ~np.isinf(values).any(1)]
     allowed = np.asarray(tolerances, dtype=np.float64)
     off = np.abs(finite - target)
     others = finite[(off > allowed).any(1)]
     expected = _covered(others[:, 0], float(target[0]), float(allowed[0]))
-    if len(target) == 1 or not len(others):
+    whole = others[~np.isnan(others).any(1)]
+    if len(target) == 1 or not len(whole):
         return expected
-    near = others[np.argsort(np.abs(others[:, 0] - target[0]), kind="stable")[:NEAR]]
+    near = whole[np.argsort(np.abs(whole[:, 0] - target[0]), kind="stable")[:NEAR]]
     shifts = near[:, 1:] - near[:, :1]
     spread = np.subtract(*np.percentile(shifts, [90, 10], axis=0))
     factors = 2 * allowed[1:] / np.maximum(spread, 2 * allowed[1:])

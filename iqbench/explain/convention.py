@@ -159,6 +159,9 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "lpips-alex": "lpips (AlexNet)",
         "lpips-vgg": "lpips (VGG16)",
         "lpips-squeeze": "lpips (SqueezeNet)",
+        "lpips-alex, no trained layers": "lpips (AlexNet, lpips=False)",
+        "lpips-vgg, no trained layers": "lpips (VGG16, lpips=False)",
+        "lpips-squeeze, no trained layers": "lpips (SqueezeNet, lpips=False)",
         "dists-resize=256": "dists after the shorter side was resized to 256",
     }
 )

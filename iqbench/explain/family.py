@@ -69,6 +69,10 @@ class Family(ABC, Generic[Statistic]):
         """
         return convention._replace(pool="images")
 
+    def order(self, convention: Convention) -> tuple[object, ...]:
+        """Return a sort key: conventions that share results of computations follow one another."""
+        return convention.order
+
     @abstractmethod
     def measure(self, pair: Pair, convention: Convention) -> Statistic:
         """Return the statistics of one pair, from which the value is computed.

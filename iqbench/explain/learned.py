@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -13,11 +14,12 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.explain.brightness import BRIGHTNESS
 from iqbench.explain.convention import OWN, QUANTISED, RANGES, Convention
-from iqbench.explain.family import MeanFamily
+from iqbench.explain.family import Family, MeanFamily
 from iqbench.explain.pair import Pair
+from iqbench.explain.passes import order, reference_key, values
 from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG, ORIENTATIONS, RESIZED, WHOLE_SIZE
 from iqbench.metrics._registry import Request, resolve_metrics
-from iqbench.metrics._tensors import score_as_they_are
+from iqbench.metrics._tensors import trained_parameters
 from iqbench.metrics.lpips import NETWORKS, Lpips, Net
 from iqbench.metrics.niqe import niqe
 from iqbench.networks.backbone import IMAGENET_MEAN, IMAGENET_STD
@@ -26,14 +28,21 @@ from iqbench.networks.weights import locate
 __all__ = ["DistsFamily", "LpipsFamily", "NiqeFamily", "need_weights"]
 
 OLD = ", version 0.0"
+PLAIN = ", no trained layers"
+
+CPU = torch.device("cpu")
 
 LPIPS_ERROR = 3e-4
 DISTS_ERROR = 5e-5
 """Errors of convolutions in TF32, which PyTorch uses on GPUs by default."""
 
 
-class LpipsFamily(MeanFamily):
-    """LPIPS with each network whose weights are on this machine; nothing is downloaded."""
+class LpipsFamily(Family[Mapping[str, float]]):
+    """LPIPS with each network whose weights are on this machine; nothing is downloaded.
+
+    The statistics of a pair are its values by column or form: those on the same features are
+    computed in one pass.
+    """
 
     metric = "lpips"
     limits = (0.0, math.inf)
@@ -47,7 +56,8 @@ class LpipsFamily(MeanFamily):
             raise IqbenchError(
                 "the weights of LPIPS' networks are not there", hint="Run `iqbench weights fetch`"
             )
-        self.forms = tuple(f"lpips-{net}{OLD}" for net in self._nets if _old_file(net) is not None)
+        self._old = tuple(f"lpips-{net}{OLD}" for net in self._nets if _old_file(net) is not None)
+        self.forms = (*self._old, *(f"lpips-{net}{PLAIN}" for net in self._nets))
 
     def requests(self) -> list[Request]:
         """Return a column for each net."""
@@ -68,20 +78,38 @@ class LpipsFamily(MeanFamily):
         """Try mistakes on whole images only: every convention is a pass through a network."""
         return convention.crop == 0
 
-    def measure(self, pair: Pair, convention: Convention) -> float:
+    def sample(self, convention: Convention) -> Convention:
+        """Return the convention of the same features."""
+        column = convention.metric.removesuffix(PLAIN)
+        return super().sample(convention)._replace(metric=column)
+
+    def order(self, convention: Convention) -> tuple[object, ...]:
+        """Put conventions with one network and reference together."""
+        return order(convention)
+
+    def measure(self, pair: Pair, convention: Convention) -> Mapping[str, float]:
         """Score a part of the image."""
-        name = convention.metric.removesuffix(OLD).removeprefix("lpips-")
-        (net,) = (item for item in self._nets if item == name)
-        scale, offset, _ = RANGES[convention.range]
-        reference, output = (image * scale + offset for image in pair.part(convention))
-        parameters = None
-        if convention.metric.endswith(OLD):
+        column = convention.metric.removesuffix(OLD)
+        (net,) = (item for item in self._nets if column == f"lpips-{item}")
+        metric = Lpips(net=net)
+        reference, output = _in_range(pair, convention)
+        key = (convention.metric, *reference_key(convention))
+        if convention.metric in self._old:
             reference, output = _unscaled(reference), _unscaled(output)
-            parameters = pair.once(("0.0", net), lambda: _old_weights(net), large=False)
-        value = score_as_they_are(
-            Lpips(net=net), f"lpips-{net}", reference, output, parameters=parameters
-        )
-        return float(value)
+            old = pair.once(("0.0", net), lambda: _old_weights(net), large=False)
+            return values(pair, key, metric, (reference, output), {convention.metric: old})
+        trained = trained_parameters(metric, CPU)
+        ones = {name: torch.ones_like(weight) for name, weight in trained.items()}
+        heads = {column: trained, column + PLAIN: ones}
+        return values(pair, key, metric, (reference, output), heads)
+
+    def close(self, found: Sequence[Mapping[str, float]], convention: Convention) -> float:
+        """Return the mean."""
+        return fmean(self.each(found, convention))
+
+    def each(self, found: Sequence[Mapping[str, float]], convention: Convention) -> list[float]:
+        """Return the values of the column or form."""
+        return [by_form[convention.metric] for by_form in found]
 
 
 class DistsFamily(MeanFamily):
@@ -112,12 +140,17 @@ class DistsFamily(MeanFamily):
         """Try mistakes on whole images only: every convention is a pass through a network."""
         return convention.crop == 0
 
+    def order(self, convention: Convention) -> tuple[object, ...]:
+        """Put conventions with one network and reference together."""
+        return order(convention)
+
     def measure(self, pair: Pair, convention: Convention) -> float:
         """Score a part of the image."""
-        scale, offset, _ = RANGES[convention.range]
-        reference, output = (image * scale + offset for image in pair.part(convention))
         (request,) = resolve_metrics([convention.metric])
-        return float(score_as_they_are(request.metric, request.column.name, reference, output))
+        images = _in_range(pair, convention)
+        key = (convention.metric, *reference_key(convention))
+        heads = {self.metric: trained_parameters(request.metric, CPU)}
+        return values(pair, key, request.metric, images, heads)[self.metric]
 
 
 class NiqeFamily(MeanFamily):
@@ -169,6 +202,13 @@ def need_weights(names: Sequence[str], metric: str) -> None:
         raise IqbenchError(
             f"the weights of {metric} are not there", hint="Run `iqbench weights fetch`"
         )
+
+
+def _in_range(pair: Pair, convention: Convention) -> tuple[Tensor, Tensor]:
+    """Return what is scored of both images, in the convention's range."""
+    scale, offset, _ = RANGES[convention.range]
+    reference, output = pair.part(convention)
+    return reference * scale + offset, output * scale + offset
 
 
 def _unscaled(image: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ __all__ = [
     "WHOLE_SIZE",
     "partners",
     "prepare",
+    "reference_of",
 ]
 
 AS_STORED = "as-stored"
@@ -118,6 +119,11 @@ def prepare(
     if name in (*ORDERS, *ORIENTATIONS) and _size(reference) != _size(output):
         raise IqbenchError("the two differ in size")
     return reference, output
+
+
+def reference_of(name: str) -> str:
+    """Return the change with the same reference: some change the output alone."""
+    return AS_STORED if name in (*JPEG, ORIENTATIONS[0], *ORDERS) else name
 
 
 def _partner(name: str, others: Mapping[str, Callable[[], Picture]]) -> Picture:

@@ -263,8 +263,8 @@ def _examine(
     )
     # A pass through a network is costly: what is less plausible waits until nothing else fits.
     stages = grid.stages() if family.networks and not try_all else [grid.conventions]
-    for stage in stages:
-        survey.run(stage)
+    for number, stage in enumerate(stages, 1):
+        survey.run(stage, later=sum(map(len, stages[number:])))
         if survey.found or stage is stages[-1]:
             frame = judge(survey, grid, evidence, scale=scale, columns=columns)
             if (frame["reproduces"] & ~frame["coincidence"]).any():
@@ -422,12 +422,12 @@ def _prints(survey: Survey, convention: Convention, evidence: Evidence) -> bool:
 def _with_chance(frame: pd.DataFrame, survey: Survey, evidence: Evidence) -> pd.DataFrame:
     """Say of each row how many would fit by chance among those that are as plausible.
 
-    All conventions are compared on the pairs on which all were measured. To give all digits is less
+    All conventions are compared on the pairs that were measured first. To give all digits is less
     likely by chance than to give them within what float32 may be off by.
     """
     shown = [place for place in survey.screened if place in evidence.images]
     conventions = zip(*(frame[name] for name in FIELDS), strict=True)
-    numbers = [survey.images(Convention._make(row), shown) for row in conventions if shown]
+    numbers = [survey.measured(Convention._make(row), shown) for row in conventions]
     table = np.array(numbers).reshape(len(frame), len(shown))
     reported = [evidence.images[place] for place in shown]
     if evidence.mean is not None:

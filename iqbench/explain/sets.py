@@ -14,7 +14,7 @@ from iqbench.explain.convention import QUANTISED, Convention
 from iqbench.explain.family import Family
 from iqbench.explain.learned import need_weights
 from iqbench.explain.pair import Pair
-from iqbench.explain.prepared import AS_STORED, JPEG, ORIENTATIONS
+from iqbench.explain.prepared import AS_STORED, JPEG, ORIENTATIONS, reference_of
 from iqbench.metrics._feature_sets import ArrayFeatures
 from iqbench.metrics._inception_distance import InceptionDistance
 from iqbench.metrics._inception_features import Resizer, inception_features
@@ -63,9 +63,8 @@ class InceptionFamily(Family[tuple[Features, Features]]):
     def measure(self, pair: Pair, convention: Convention) -> tuple[Features, Features]:
         """Return the features of both images."""
         reference, output = pair.part(convention)
-        # JPEG changes the output alone.
-        alike = convention.prepared in JPEG
-        seen = convention._replace(prepared=AS_STORED) if alike else convention
+        # Some changes are made to the output alone.
+        seen = convention._replace(prepared=reference_of(convention.prepared))
         first = pair.once(("reference", seen), lambda: self._features(reference, seen), large=False)
         return first, self._features(output, convention)
 

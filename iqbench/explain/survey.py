@@ -15,6 +15,7 @@ from iqbench.explain.convention import Convention
 from iqbench.explain.evidence import Evidence
 from iqbench.explain.family import Family
 from iqbench.explain.threads import in_threads
+from iqbench.explain.value import Reported
 
 if TYPE_CHECKING:
     from iqbench.engine.reporter import Reporter
@@ -36,6 +37,9 @@ NEAREST = 10
 
 RELATIVES = 2
 """How many of the nearest are measured on all pairs at once, as bases to compare others with."""
+
+RIVALS = 3
+"""How many of the nearest are sought exactly where every convention is a pass of a network."""
 
 ADVANCES = 64
 
@@ -89,36 +93,48 @@ class Survey:
         self.found: dict[Convention, Statistics] = {}
         self._usual = list(usual)
         self._relatives: list[Convention] = []
-        self._doubtful = frozenset(() if evidence.images else doubtful)
+        self._first: list[Convention] = []
+        self._later = 0
+        self._one_by_one = family.networks and not family.whole_set
         places = range(len(pairs)) if evidence.mean else sorted(evidence.images)
         self.places: list[int] = self._ordered(list(places), spreads)
+        few = self._one_by_one and len(self.places) <= SCREENED
+        self._doubtful = frozenset(() if evidence.images or few else doubtful)
         self.screened = self.places if family.whole_set else self.places[:SCREENED]
         self._values: dict[tuple[Convention, int], float] = {}
         self._estimates: dict[tuple[Convention, int, int], tuple[float, float]] = {}
         self._singles: dict[Convention, dict[int, float]] = {}
         self._tables: dict[tuple[tuple[int, ...], int], NDArray[np.float64]] = {}
 
-    def run(self, conventions: Sequence[Convention]) -> None:
+    def run(self, conventions: Sequence[Convention], *, later: int = 0) -> None:
         """Measure conventions; `found` then has the statistics of the pairs that were needed.
+
+        If the metric has a network, the conventions of the first call are measured on `screened`,
+        and later ones on one pair, then on more while they may fit.
 
         Parameters
         ----------
         conventions
-            Conventions that were not measured before.
+            Conventions that were not measured before, the most plausible in the first call.
+        later
+            How many more will be measured if none of these fits; the reporter is told.
         """
+        self._later = later
+        screened = self.screened[:1] if self._one_by_one and self._first else self.screened
+        self._first = self._first or list(conventions)
         for item in conventions:
             sample = self._samples[item] = self._family.sample(item)
             self.found[item] = self._shared.setdefault(sample, {})
-        self._measure(conventions, self.screened)
+        self._measure(conventions, screened)
         rest = self.places[len(self.screened) :]
-        if not rest:
-            return
-        if not self._relatives:
+        if self._one_by_one and self.evidence.mean is None:
+            rest = []  # A mean that nobody reported needs no conventions to compare it with.
+        if rest and not self._relatives:
             # Conventions that may fit are similar to the nearest one found so far.
             near = [item for item in self._candidates(0) if item not in self._doubtful]
             self._relatives = sorted(near, key=lambda item: self._outlook(item)[0])[:RELATIVES]
         self._measure([item for item in self._bases() if item in self.found], rest)
-        done = len(self.screened)
+        done = len(screened)
         while done < len(self.places):
             chunk = self.places[done : 2 * done]
             self._measure(self._candidates(done), chunk)
@@ -146,6 +162,11 @@ class Survey:
             statistics = [self.found[convention][place] for place in missing]
             known.update(zip(missing, self._family.each(statistics, convention), strict=True))
         return np.array([known[place] for place in places])
+
+    def measured(self, convention: Convention, places: Sequence[int]) -> NDArray[np.float64]:
+        """Return a convention's values of single images; NaN where it was not measured."""
+        known = self.found[convention]
+        return np.array([self._single(convention, at) if at in known else np.nan for at in places])
 
     def worst(self, convention: Convention) -> tuple[float, bool]:
         """Return the largest difference from what was reported, and whether all agree.
@@ -198,11 +219,40 @@ class Survey:
                 keep.append(convention)
             elif not math.isnan(off):
                 distances[convention] = off
+        if self._one_by_one and self.evidence.mean is None:
+            return keep + self._rivals(distances, done)
         # Earlier calls measured conventions that were the nearest then.
         bases = self._bases()
-        room = NEAREST - sum(self.complete(item) and item not in bases for item in self.found)
+        room = RIVALS if self._one_by_one else NEAREST
+        room -= sum(self.complete(item) and item not in bases for item in self.found)
         nearest = sorted(distances, key=lambda item: distances[item])[: max(0, room)]
         return [*keep, *nearest]
+
+    def _rivals(self, distances: Mapping[Convention, float], done: int) -> list[Convention]:
+        """Return the conventions that do not fit, but may be the nearest.
+
+        The largest difference from the values of images only grows with more images. So those that
+        are farther off than some that were measured on all of `screened` are not the nearest. A
+        value whose digits were cut off is off by up to one more half of a digit.
+        """
+        enough = len(self.screened)
+        known = [off for item, off in distances.items() if len(self.found[item]) >= enough]
+        known += [self._outlook(item)[0] for item in self.found if self.complete(item)]
+        limit = sorted(known)[RIVALS - 1] if len(known) >= RIVALS else math.inf
+        return [
+            item
+            for item, off in distances.items()
+            if (done < enough and off < limit) or self._nearly(item)
+        ]
+
+    def _nearly(self, convention: Convention) -> bool:
+        """Tell whether the values of images fit if digits may have been cut off or rounded up."""
+        return all(
+            abs(reported.difference(self._single(convention, place)))
+            <= reported.tolerance + reported.half
+            for place, reported in self.evidence.images.items()
+            if place in self.found[convention]
+        )
 
     def _outlook(self, convention: Convention) -> tuple[float, bool]:
         """Return how far a convention is off, and whether it may fit."""
@@ -219,7 +269,18 @@ class Survey:
             off = max(off, away)
             room = ERRORS * error + ALLOWANCE * max(1.0, abs(mean.value))
             possible &= not away > mean.tolerance + room
+            possible &= self._within_limits(convention, mean)
         return off, possible
+
+    def _within_limits(self, convention: Convention, mean: Reported) -> bool:
+        """Tell whether the pairs that are missing can have values that give the mean."""
+        if convention.pool != "images" or self._family.whole_set:
+            return True
+        places = [place for place in self.places if place in self.found[convention]]
+        total, missing = self.images(convention, places).sum(), len(self.places) - len(places)
+        least, most = ((total + missing * end if missing else total) for end in self._family.limits)
+        room = mean.tolerance * len(self.places)
+        return bool(least - room <= mean.value * len(self.places) <= most + room)
 
     def _estimate(self, convention: Convention) -> tuple[float, float]:
         """Estimate a mean over all pairs from few, and its standard error.
@@ -228,7 +289,8 @@ class Survey:
         pairs that both have. The values of a pair are high, or low, under all conventions alike.
         """
         known = self.found[convention]
-        bases = [base for base in self._bases() if self._has_all(base)]
+        first = self._first if self._one_by_one else []
+        bases = [base for base in (*self._bases(), *first) if self._has_all(base)]
         key = (convention, len(known), len(bases))
         if key not in self._estimates:
             places = tuple(place for place in self.places if place in known)
@@ -242,7 +304,12 @@ class Survey:
         own = self.images(convention, places)
         table = self._table(places, bases)
         errors = _errors(np.vstack([own, own - table]), len(self.places))
-        best = int(np.nanargmin(errors)) if not np.isnan(errors).all() else 0
+        if bases and len(places) < SCREENED:
+            # So few pairs do not tell how certain an estimate is, nor which base is most similar.
+            best = 1 + min(range(len(bases)), key=lambda index: _unlike(convention, bases[index]))
+            errors[best] = np.inf
+        else:
+            best = int(np.nanargmin(errors)) if not np.isnan(errors).all() else 0
         value = self._close(convention, places)
         if best:
             base = bases[best - 1]
@@ -277,10 +344,11 @@ class Survey:
     def _measure(self, conventions: Sequence[Convention], places: Sequence[int]) -> None:
         """Measure pairs; drop the conventions that cannot be applied to all of them."""
         samples = {self._samples[convention]: self.found[convention] for convention in conventions}
-        ordered = sorted(samples, key=lambda sample: sample.order)
+        ordered = sorted(samples, key=self._family.order)
         if not ordered or not places:
             return
-        advance = self._begin(len(ordered), len(places))
+        missing = sum(place not in samples[sample] for sample in ordered for place in places)
+        advance = self._begin(len(ordered), len(places), missing)
         unfit: set[Convention] = set()
         parts = _split(ordered, self._workers // len(places))
 
@@ -294,7 +362,8 @@ class Survey:
                         values[sample] = self._family.measure(pair, sample)
                     except IqbenchError:  # the image is too small, so there is no value
                         unfit.add(sample)
-                advance()
+                if place not in samples[sample]:
+                    advance()
             return values
 
         tasks = list(product(places, parts))
@@ -306,26 +375,32 @@ class Survey:
             kept = [item for item in self.found if self._samples[item] not in unfit]
             self.found = {item: self.found[item] for item in kept}
 
-    def _begin(self, conventions: int, places: int) -> Callable[[], None]:
+    def _begin(self, conventions: int, places: int, missing: int) -> Callable[[], None]:
         """Report the amount of work; return a function that counts one more value."""
         reporter = self._reporter
         if reporter is None:
             return lambda: None
         pairs = "one pair" if places == 1 else f"{places} pairs"
+        later = f" ({self._later} more if none fits)" if self._later else ""
         reporter.begin(
-            f"{self.evidence.metric}, {conventions} conventions on {pairs}", conventions * places
+            f"{self.evidence.metric}, {conventions} conventions on {pairs}{later}", missing
         )
-        counts = iter(range(1, conventions * places + 1))
+        counts = iter(range(1, missing + 1))
         told = 0
 
         def advance() -> None:
             nonlocal told
             count = next(counts, told)
-            if count - told >= ADVANCES or self._family.networks or count == conventions * places:
+            if count - told >= ADVANCES or self._family.networks or count == missing:
                 reporter.advance(count - told)
                 told = count
 
         return advance
+
+
+def _unlike(convention: Convention, base: Convention) -> tuple[int, bool]:
+    """Return how many settings differ; the metric itself counts most."""
+    return len(convention.departures(base)), convention.metric != base.metric
 
 
 def _split(ordered: Sequence[Convention], count: int) -> list[Sequence[Convention]]:

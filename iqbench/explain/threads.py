@@ -26,5 +26,9 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], workers: i
     items = list(items)
     if workers < 2 or len(items) < 2:
         return [infer(item) for item in items]
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         return list(pool.map(infer, items))
+    finally:
+        # After an error or Ctrl-C, what has not begun is not begun.
+        pool.shutdown(cancel_futures=True)
