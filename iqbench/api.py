@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from iqbench.errors import IqbenchError, IqbenchWarning, warn_each_time
+from iqbench.user_files import expand_user
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -735,7 +736,7 @@ def _texts(given: StrPath | Sequence[StrPath]) -> list[str]:
 
 def _path(given: StrPath | None) -> Path | None:
     """Take a path as text or as a path."""
-    return None if given is None else Path(given)
+    return None if given is None else expand_user(given)
 
 
 def _datasets(

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -29,6 +28,7 @@ from iqbench.images.probe import ImageHeader
 from iqbench.images.source import Alpha, Source
 from iqbench.metrics._images import check_images, overshoots
 from iqbench.results.schema import UNDEFINED, SetRow
+from iqbench.user_files import expand_user
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ class Evaluator:
             device=_name_of(device),
             precision=precision,
             memory=memory,
-            weights=None if weights is None else Path(weights),
+            weights=None if weights is None else expand_user(weights),
             gray_output=gray_output,
         )
         for request in self._scorer.requests:

@@ -46,16 +46,18 @@ _NOT_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
 """Why a new file may not take an old one's place, though the old one may be written."""
 
 
-def expand_user(path: Path) -> Path:
+def expand_user(path: str | os.PathLike[str]) -> Path:
     """Replace a leading ``~`` or ``~user`` by that user's home folder.
 
     Raises
     ------
     IqbenchError
-        If there is no such user.
+        If there is no such user, or the text is empty, which would be the working folder.
     """
+    if not os.fspath(path):
+        raise IqbenchError("a path is empty", hint="Write . for the working folder")
     try:
-        return path.expanduser()
+        return Path(path).expanduser()
     except RuntimeError as error:
         raise IqbenchError(
             f"{path} begins with the home folder of a user who is not known here",
@@ -70,7 +72,7 @@ def cache_root() -> Path:
     """
     root = os.environ.get(CACHE_VARIABLE)
     if root:
-        return expand_user(Path(root))
+        return expand_user(root)
     import pooch
 
     return Path(pooch.os_cache("iqbench"))

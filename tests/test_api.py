@@ -158,3 +158,25 @@ class TestMeasure:
         write_png(tmp_path / "small.png", picture(0, height=20))
         with pytest.raises(IqbenchError, match=r"small.png has 32x20 pixels, its reference"):
             iqbench.measure(pair[0], tmp_path / "small.png", metrics="psnr")
+
+
+def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(made, monkeypatch):
+    monkeypatch.chdir(made.root)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(made.root / "home"))
+    shutil.copytree("hr", "home/hr")
+    scores = evaluate(made, "one", reference="~/hr", results="~/scores")
+    assert Path("home/scores/scores").is_dir()
+    assert len(iqbench.load_scores("~/scores")) == len(scores) == len(IMAGES)
+    assert not Path("~").exists()
+
+
+@pytest.mark.parametrize("name", ["results", "reference", "methods_in", "reference_set", "weights"])
+def test_an_empty_path_is_not_the_working_folder(made, name):
+    with pytest.raises(IqbenchError, match="a path is empty"):
+        evaluate(made, "one", **{name: ""})
+
+
+def test_results_of_no_path_are_not_read():
+    with pytest.raises(IqbenchError, match="a path is empty"):
+        iqbench.load_scores("")

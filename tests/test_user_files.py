@@ -297,6 +297,12 @@ def test_the_home_of_nobody_is_a_sentence() -> None:
         expand_user(Path("~no-such-user-here/x"))
 
 
+def test_no_path_is_not_the_working_folder() -> None:
+    assert expand_user(".") == Path()
+    with pytest.raises(IqbenchError, match=r"a path is empty. Write \. for the working folder"):
+        expand_user("")
+
+
 def test_what_a_path_is_if_no_regular_file(tmp_path: Path, target: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("table.csv")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iqbench.cli.options import (
+    GivenPath,
     ResultsFolder,
     filter_options,
     format_of,
@@ -117,13 +118,13 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 @click.option(
     "--junit",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     help="Also write JUnit XML.",
 )
 @click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     help="Also write a page of HTML: what got worse, with pictures of the baseline and the new "
     "outputs side by side if both are found.",
 )

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from iqbench.cli.options import GivenPath
+
 __all__ = ["compute_options", "memory_bytes"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -38,7 +40,7 @@ _OPTIONS = (
     ),
     click.option(
         "--weights",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=GivenPath(file_okay=False, path_type=Path),
         metavar="DIR",
         help="Folder to search first for pretrained weights.",
     ),

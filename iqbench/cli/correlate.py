@@ -15,6 +15,7 @@ from iqbench.cli.figure_options import (
     write_figures,
 )
 from iqbench.cli.options import (
+    GivenPath,
     columns_option,
     filter_options,
     format_option,
@@ -39,7 +40,7 @@ _FIGURES = ("scatter", "spearman", "kendall", "gaps")
 @click.option(
     "--mos",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     help="CSV or Parquet of opinions: image, mos[, std, n, distortion, dataset, method], or of "
     "choices: image, judge[, first, second]. If RESULTS is not given, the other columns of "
     "numbers are the metrics. Without --mos, the opinions that are part of datasets are used.",
@@ -105,7 +106,7 @@ _FIGURES = ("scatter", "spearman", "kendall", "gaps")
     "-o",
     "--output",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=GivenPath(path_type=Path),
     help="Write correlation.parquet, report.md and figures/ to this folder instead of printing; or "
     "one file, if it ends in .md, .csv, .json, .tex, .html or .doc.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from iqbench.cli.options import GivenPath
 from iqbench.cli.streams import print_renderable, say
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _COUNTS = ("scale", "images")
 
 _FILE = click.option(
     "--datasets-file",
-    type=click.Path(path_type=Path),
+    type=GivenPath(path_type=Path),
     help="Datasets file; by default ./datasets.yaml if it exists, otherwise the file in iqbench.",
 )
 _FORMAT = click.option(

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from iqbench.cli.options import GivenPath
 from iqbench.cli.streams import say
 
 __all__ = ["degrade"]
 
 PARTIAL = 3
-PATH = click.Path(path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+PATH = GivenPath(path_type=Path)
+FOLDER = GivenPath(file_okay=False, path_type=Path)
 
 
 @click.command(short_help="Make standard inputs from references, or upscale such inputs.")

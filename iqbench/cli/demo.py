@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+from iqbench.cli.options import GivenPath
 from iqbench.cli.streams import print_result
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ __all__ = ["demo"]
 @click.command(short_help="Run a demo: photographs, classical methods, all results.")
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False, path_type=Path),
     default=Path("results/demo"),
     show_default=True,
     help="Folder for the pictures and the tables.",

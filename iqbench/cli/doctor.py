@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from iqbench.cli.options import format_of, format_option, output_option
+from iqbench.cli.options import GivenPath, format_of, format_option, output_option
 from iqbench.cli.streams import deliver
 
 __all__ = ["doctor"]
@@ -22,7 +22,7 @@ __all__ = ["doctor"]
 )
 @click.option(
     "--weights",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Folder that is searched first for pretrained weights.",
 )

@@ -13,6 +13,7 @@ import click
 from iqbench.cli.compute import compute_options, memory_bytes
 from iqbench.cli.options import (
     PLACE,
+    GivenPath,
     gray_output_option,
     naming_options,
     peak_option,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "report_summary"]
 
-FOLDER = click.Path(path_type=Path)
+FOLDER = GivenPath(path_type=Path)
 SOME_FAILED = 3
 NAMED = 20
 """How many failures of a method on a dataset are named on stderr; the tables have all of them."""

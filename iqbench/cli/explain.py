@@ -11,6 +11,7 @@ import click
 
 from iqbench.cli.options import (
     PLACE,
+    GivenPath,
     format_of,
     format_option,
     gray_output_option,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
-PATH = click.Path(path_type=Path)
+PATH = GivenPath(path_type=Path)
 
 
 @click.command()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from iqbench.cli.options import PLACE
+from iqbench.cli.options import PLACE, GivenPath
 from iqbench.cli.streams import say
 
 __all__ = ["import_values"]
 
 
 @click.command("import", short_help="Add values of other tools to the tables.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=GivenPath(path_type=Path))
 @click.option(
     "--results",
     type=PLACE,

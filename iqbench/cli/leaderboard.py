@@ -15,6 +15,7 @@ from iqbench.cli.figure_options import (
     write_figures,
 )
 from iqbench.cli.options import (
+    GivenPath,
     columns_option,
     composite_option,
     filter_options,
@@ -81,7 +82,7 @@ _FIGURES = ("front", "boxes", "scatter", "ranks")
 )
 @click.option(
     "--diagram",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE.svg|pdf|png",
     help="Draw the critical-difference diagram of the average ranks; needs at least five datasets.",
 )

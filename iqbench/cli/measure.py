@@ -17,6 +17,7 @@ from iqbench.cli.figure_options import (
     write_figures,
 )
 from iqbench.cli.options import (
+    GivenPath,
     format_of,
     format_option,
     gray_output_option,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["measure"]
 
-FILE = click.Path(path_type=Path)
+FILE = GivenPath(path_type=Path)
 
 
 @click.command(short_help="Score one output against its reference, or alone.")
@@ -68,7 +69,7 @@ FILE = click.Path(path_type=Path)
 @click.option(
     "--maps",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Also write maps of the difference into this folder, as PNG.",
 )

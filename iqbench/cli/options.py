@@ -10,8 +10,11 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from iqbench.user_files import expand_user
+
 __all__ = [
     "PLACE",
+    "GivenPath",
     "ResultsFolder",
     "assignments",
     "changed_results_argument",
@@ -35,7 +38,28 @@ __all__ = [
     "wanted",
 ]
 
-PLACE = click.Path(path_type=str)
+
+class GivenPath(click.Path):
+    """A path in the command line, which may begin with ``~`` and may not be empty.
+
+    Shells leave the tilde of ``--results=~/scores`` as it is. An empty path is that of a variable
+    that is not set; it would be the working folder.
+    """
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the path, with the home folder in the place of its tilde."""
+        text = os.fspath(value)
+        if not text:
+            self.fail("the path is empty; write . for the working folder", param, ctx)
+        return super().convert(os.fspath(expand_user(text)) if text[0] == "~" else text, param, ctx)
+
+
+PLACE = GivenPath(path_type=str)
 """A folder that may also be an archive, or an address, in which two slashes are not one."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -90,7 +114,7 @@ def single_option(
     return click.option(*names, multiple=True, callback=one, **attributes)
 
 
-class ResultsFolder(click.Path):
+class ResultsFolder(GivenPath):
     """A results folder that is read; at an address (``s3://bucket/results``), a copy of it.
 
     Parameters
@@ -361,6 +385,6 @@ def output_option(
         *("-o", "--output", name),
         metavar="FILE",
         required=required,
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=GivenPath(dir_okay=False, path_type=Path),
         help=text,
     )

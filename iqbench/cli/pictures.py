@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from iqbench.cli.options import PLACE, single_option
+from iqbench.cli.options import PLACE, GivenPath, single_option
 
 if TYPE_CHECKING:
     from iqbench.engine.reporter import Reporter
@@ -21,7 +21,7 @@ __all__ = ["file_bytes", "picture_folders", "picture_options", "told"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_FOLDER = click.Path(path_type=Path)
+_FOLDER = GivenPath(path_type=Path)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from iqbench.cli.options import (
+    GivenPath,
     columns_option,
     composite_option,
     filter_options,
@@ -29,7 +30,7 @@ __all__ = ["site"]
     "--output",
     required=True,
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False, path_type=Path),
     help="Folder of the site. An earlier site in this folder is replaced, and its history "
     "continues.",
 )
@@ -37,7 +38,7 @@ __all__ = ["site"]
 @click.option("--title", metavar="TEXT", help="Title of the site; by default the name of RESULTS.")
 @click.option(
     "--methods-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Date, paper and code of methods; by default methods.yaml in RESULTS.",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from iqbench.cli.options import assignments
+from iqbench.cli.options import GivenPath, assignments
 
 if TYPE_CHECKING:
     from iqbench.boards.table_layout import TableLayout
@@ -26,7 +26,7 @@ _OPTIONS = {
     ),
     "table": click.option(
         "--table",
-        type=click.Path(path_type=Path),
+        type=GivenPath(path_type=Path),
         metavar="FILE.yaml",
         help="Read the options below from a file; options on the command line replace those in "
         "the file. Implies --layout paper.",

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from iqbench.cli.options import GivenPath
 from iqbench.cli.streams import print_renderable
 
 __all__ = ["weights"]
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FOLDER = GivenPath(file_okay=False, path_type=Path)
 
 
 @click.group()

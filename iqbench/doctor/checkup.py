@@ -63,7 +63,7 @@ def doctor(
 
     if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
         raise unknown_name("device", device, ("auto", "cpu", "cuda", "cuda:0"))
-    folder = None if weights is None else expand_user(Path(weights))
+    folder = None if weights is None else expand_user(weights)
     if folder is not None and not folder.is_dir():
         raise IqbenchError(
             f"the folder given for the weights does not exist: {folder}",

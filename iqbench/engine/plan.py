@@ -333,8 +333,9 @@ def plan_run(
     _check_methods(datasets, methods, naming)
     for dataset, assignments in _assign_all(datasets, methods, naming, notes):
         if assignments:
-            with _blamed_on(dataset, not protocol):
-                chosen = resolve_protocol(protocol or dataset.spec.protocol).with_peak(peak)
+            spec = dataset.spec.protocol if protocol is None else protocol
+            with _blamed_on(dataset, protocol is None):
+                chosen = resolve_protocol(spec).with_peak(peak)
             chosen = chosen.with_gray_output(gray_output)
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -145,7 +144,7 @@ def image_sources(
 
 def _source(name: str, image: object, bits: Bits, peak: int) -> TensorSource | FileSource:
     if isinstance(image, str | os.PathLike):
-        return FileSource(expand_user(Path(image)))
+        return FileSource(expand_user(image))
     if isinstance(image, np.ndarray):
         return TensorSource(name, _tensor_of(name, image), bits, peak)
     if not isinstance(image, Tensor):

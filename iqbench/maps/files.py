@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iqbench.errors import IqbenchError
 from iqbench.maps.model import DifferenceMap
+from iqbench.user_files import expand_user
 
 if TYPE_CHECKING:
     from iqbench.engine.compute import Compute
@@ -77,9 +78,9 @@ def difference_maps(
         [kind.request for kind in kinds],
         resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output),
         resolve_compute(device, "exact", memory),
-        weights=None if weights is None else Path(weights),
+        weights=None if weights is None else expand_user(weights),
     )
-    sources = FileSource(Path(reference)), FileSource(Path(output))
+    sources = FileSource(expand_user(reference)), FileSource(expand_user(output))
     for source in sources:
         _check_memory(source.name, source.probe(), len(kinds), scorer.compute)
     pair = scorer.read(*sources, alpha)

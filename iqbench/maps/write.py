@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import IO
 
@@ -13,14 +14,14 @@ from iqbench.errors import IqbenchError
 from iqbench.maps.model import DifferenceMap
 from iqbench.maps.palettes import render
 from iqbench.results.paths import slug
-from iqbench.user_files import write_file
+from iqbench.user_files import expand_user, write_file
 
 __all__ = ["write_maps"]
 
 
 def write_maps(
     maps: Sequence[DifferenceMap],
-    folder: Path,
+    folder: str | PathLike[str],
     *,
     raw: bool = False,
     sources: Iterable[Path] = (),
@@ -50,7 +51,7 @@ def write_maps(
     """
     from iqbench.images.write import write_png
 
-    files = [folder / slug(map_.name) for map_ in maps]
+    files = [expand_user(folder) / slug(map_.name) for map_ in maps]
     suffixes = (".png", ".npy") if raw else (".png",)
     protected = [source for source in sources if source.exists()]
     for target in (_named(file, suffix) for file in files for suffix in suffixes):

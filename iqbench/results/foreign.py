@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.user_files import open_regular
+from iqbench.user_files import expand_user, open_regular
 
 __all__ = ["ROLES", "ForeignFile", "ForeignValue", "read_foreign"]
 
@@ -103,7 +103,7 @@ def read_foreign(
     IqbenchError
         If the file cannot be read, or a cell is not what it should be; it names file and line.
     """
-    path = Path(path).expanduser()
+    path = expand_user(path)
     kind = "parquet" if path.suffix.lower() == ".parquet" else _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise IqbenchError(

@@ -28,6 +28,7 @@ from iqbench.results.schema import (
 )
 from iqbench.results.signature import FILE, parse_signature, signature
 from iqbench.results.store import Current, Store, Writer
+from iqbench.user_files import expand_user
 
 __all__ = ["Imported", "import_values"]
 
@@ -111,7 +112,7 @@ def import_values(
     IqbenchError
         If the file is not as it should be, or does not fit the tables; nothing is written then.
     """
-    file = read_foreign(Path(path), columns=columns, metrics=metrics)
+    file = read_foreign(expand_user(path), columns=columns, metrics=metrics)
     with written_results(results) as root:
         run = _Import(file, Store(root), _tables(root), dataset or "", method or "")
         if "source" in file.roles and "image" not in file.roles:

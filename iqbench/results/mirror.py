@@ -32,6 +32,7 @@ from iqbench.blobs.remote import (
 from iqbench.errors import IqbenchError
 from iqbench.forks import ForkLock
 from iqbench.results.extractor_files import KINDS
+from iqbench.user_files import expand_user
 
 __all__ = [
     "address_of",
@@ -206,7 +207,7 @@ def local_results(path: str | os.PathLike[str]) -> Path:
     """
     text = without_file_protocol(os.fspath(path))
     if not is_url(text):
-        return Path(text)
+        return expand_user(text)
     with _OPENING:
         if text not in _COPIES:
             base, mirror = _empty_copy(text)
@@ -235,7 +236,7 @@ def written_results(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     text = without_file_protocol(os.fspath(path))
     if not is_url(text):
-        yield Path(text)
+        yield expand_user(text)
         return
     base, mirror = _empty_copy(text)
     done = Event()

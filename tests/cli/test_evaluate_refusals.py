@@ -46,6 +46,12 @@ REFUSED = {
         ONE,
         "psnr needs a reference, and dataset 'outputs' has none. Give --reference DIR",
     ),
+    "an empty protocol": (None, (*ONE, *HR, "--protocol", ""), "unknown protocol ''"),
+    "an empty output name": (
+        *(None, (*ONE, *HR, "--output-name", "")),
+        "output name '' must hold {id} once",
+    ),
+    "an empty path": (None, (*ONE, "--reference", ""), "'--reference': the path is empty"),
     "no such method": (None, ("--method", "out/oen", *HR), "Did you mean out/one?"),
     "a method that is a file": (
         *(None, ("--method", "hr/a.png", *HR)),

@@ -43,6 +43,28 @@ def test_every_option_is_explained(path):
             assert parameter.help, parameter.opts
 
 
+@pytest.mark.parametrize("path", [path for path, _ in commands()], ids=" ".join)
+def test_no_path_of_any_command_may_be_empty(path):
+    command = dict(commands())[path]
+    for parameter in command.params:
+        if isinstance(parameter.type, click.Path):
+            with pytest.raises(click.BadParameter, match="the path is empty; write ."):
+                parameter.type.convert("", parameter, click.Context(command))
+
+
+def test_a_tilde_that_the_shell_leaves_is_the_home_folder(iqbench, folders, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    words = ("--method", "out/one", "--reference", "hr", "--metric", "psnr", "--results=~/scores")
+    assert iqbench("evaluate", *words).code == 0
+    assert (tmp_path / "home" / "scores" / "scores").is_dir()
+    assert not (tmp_path / "~").exists()
+    assert "one" in iqbench("leaderboard", "~/scores").out
+    assert iqbench("leaderboard", "~/scores", "--output=~/board.md").code == 0
+    assert (tmp_path / "home" / "board.md").is_file()
+
+
 def test_the_commands_are_listed_in_the_order_of_a_user_s_way(iqbench):
     shown = iqbench("--help")
     assert shown.code == 0

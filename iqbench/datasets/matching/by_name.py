@@ -158,7 +158,8 @@ def match_outputs(
     IqbenchError
         If the template is wrong or a folder cannot be listed.
     """
-    template = OutputName.parse(method.output_name or output_name or dataset.spec.output_name)
+    names = (method.output_name, output_name, dataset.spec.output_name)
+    template = OutputName.parse(next(name for name in names if name is not None))
     own_option = hint_of_method or method.output_name is not None
     option = NameOption(method.name, method.folder) if own_option else NameOption()
     if method.problem:

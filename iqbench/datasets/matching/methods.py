@@ -134,7 +134,7 @@ def _folder_and_template(place: str) -> tuple[str, str | None]:
     """Part ``DIR/{id}_x4.png`` into the folder and the template of the names in it."""
     parts = re.split(r"[/\\]" if os.sep == "\\" else "/", place)
     first = next((at for at, part in enumerate(parts) if _TEMPLATE.search(part)), None)
-    if first is None or expand_user(Path(place)).is_dir():
+    if first is None or expand_user(place).is_dir():
         return place, None
     folder = "/".join(parts[:first]) or ("/" if first else ".")
     return folder.replace("{{", "{").replace("}}", "}"), "/".join(parts[first:])

@@ -77,7 +77,8 @@ def outputs_alone(
     for method in methods:
         if method.problem:
             continue
-        template = OutputName.parse(method.output_name or output_name or "{id}")
+        names = (method.output_name, output_name, "{id}")
+        template = OutputName.parse(next(name for name in names if name is not None))
         own = method.folder / name
         folders.append(own if own.is_dir() else method.folder)
         found = dict(_ids(folders[-1], template))

@@ -83,7 +83,7 @@ def find_place(given: str | os.PathLike[str] | StoredPath) -> Place:
         return given
     text = os.fspath(given)
     if not is_url(text):
-        path = expand_user(Path(text))
+        path = expand_user(text)
         if path.is_dir():
             return path
         text = _expanded_slashes(text) or str(path)

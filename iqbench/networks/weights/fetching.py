@@ -62,7 +62,7 @@ def fetch(
     wanted = [name for name in names if name not in files]
     if wanted and offline():
         raise missing_weights(dict.fromkeys(wanted, f"{OFFLINE_VARIABLE} is set, nothing fetched"))
-    target = cache_folder() if folder is None else expand_user(Path(folder))
+    target = cache_folder() if folder is None else expand_user(folder)
     reasons: dict[str, str] = {}
     hint = ""
     for name in wanted:
@@ -81,10 +81,7 @@ def fetch(
 def _already_there(names: Iterable[str], folder: Path | None) -> dict[str, Path]:
     found = {}
     for name in names:
-        if folder is None:
-            path = locate(name)
-        else:
-            path = expand_user(Path(folder)) / weight_set(name).file_name
+        path = locate(name) if folder is None else expand_user(folder) / weight_set(name).file_name
         if path is not None and path.is_file():
             found[name] = read(name, path).path
     return found

@@ -101,9 +101,9 @@ def locate(name: str, folder: Path | None = None) -> Path | None:
 def _places(folder: Path | None) -> list[Path]:
     named: list[tuple[str, Path]] = []
     if folder is not None:
-        named.append(("given for the weights", expand_user(Path(folder))))
+        named.append(("given for the weights", expand_user(folder)))
     if variable := os.environ.get(WEIGHTS_VARIABLE):
-        named.append((f"named by {WEIGHTS_VARIABLE}", expand_user(Path(variable))))
+        named.append((f"named by {WEIGHTS_VARIABLE}", expand_user(variable)))
     for how, place in named:
         if not place.is_dir():
             raise IqbenchError(
