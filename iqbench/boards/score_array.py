@@ -13,7 +13,10 @@ from iqbench.results.names import coded, combinations_of, natural, used_names
 from iqbench.results.read import DatasetTables, keys_of, with_headings
 from iqbench.results.schema import UNDEFINED
 
-__all__ = ["ScoreArray", "score_array_of"]
+__all__ = ["SEVERAL", "ScoreArray", "score_array_of"]
+
+SEVERAL = " + "
+"""Stands between the protocols of one method."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class ScoreArray:
     undefined
         The same shape: True where the metric is undefined for the image.
     protocols
-        The protocol of each method, joined by commas if it has several.
+        The protocol of each method, joined by `SEVERAL` if it has several.
     """
 
     images: list[str]
@@ -104,4 +107,4 @@ def _places(column: pd.Series, order: list[str]) -> NDArray[np.intp]:
 def _protocols(scores: pd.DataFrame) -> dict[str, str]:
     used = combinations_of(scores, ["method", "protocol"])[1].sort_values("protocol")
     used = used[used["protocol"].astype(str) != ""]  # imported values may have no protocol
-    return {str(method): " + ".join(rows["protocol"]) for method, rows in used.groupby("method")}
+    return {str(method): SEVERAL.join(rows["protocol"]) for method, rows in used.groupby("method")}

@@ -15,6 +15,7 @@ from iqbench.boards.headings import SET_FACTS, metric_columns
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.published import PUBLISHED
 from iqbench.boards.ranking import too_few
+from iqbench.boards.score_array import SEVERAL
 from iqbench.document.figure import Figure
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
 from iqbench.document.text import NOTHING, number, plural
@@ -34,8 +35,8 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
     for dataset, rows in table.frame.groupby("dataset", sort=False):
         expected = int(rows["expected"].iloc[0])
         scored = rows[_text(rows, PUBLISHED) == ""]
-        protocols = [text for text in dict.fromkeys(scored["protocol"]) if text]
-        facts = [*protocols, plural(expected, "image")]
+        protocols = (name for text in scored["protocol"] for name in text.split(SEVERAL) if name)
+        facts = [*dict.fromkeys(protocols), plural(expected, "image")]
         ranked = int(scored["rank"].notna().sum())
         if ranked:
             facts.append(f"ranked by {rows['ranked_by'].iloc[0]}")

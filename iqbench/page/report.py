@@ -11,6 +11,7 @@ from typing import Any
 
 from iqbench import __version__
 from iqbench.boards.composites import Composite
+from iqbench.boards.score_array import SEVERAL
 from iqbench.document.model import direction_arrow
 from iqbench.document.page import embedded_json, packed_plotly, render_page
 from iqbench.document.text import number
@@ -283,7 +284,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
                     *(pick.dataset, method, pick.image, digest),
                     digests.size(pick.dataset, method, pick.image),
                 ),
-                protocol=scores.protocols.get(method, "rgb").partition(" + ")[0],
+                protocol=scores.protocols.get(method, "rgb").partition(SEVERAL)[0],
                 peak=peak,
                 gray_output=gray_output,
             )

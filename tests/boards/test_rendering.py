@@ -92,6 +92,11 @@ def test_a_leaderboard_in_a_terminal() -> None:
     ]
 
 
+def test_each_protocol_of_a_dataset_stands_once_above_its_table() -> None:
+    frame = board(protocol=["rgb + sr-y:scale=4", "rgb", ""])
+    assert shown(frame).splitlines()[0] == "Set5  rgb, sr-y:scale=4, 5 images, ranked by psnr"
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 120])
 def test_no_line_is_wider_than_the_window(width: int) -> None:
     wide = {f"metric-{number}-of-{'x' * number}": float(number) for number in range(12)}
