@@ -66,6 +66,7 @@ REFUSED |= {
     "an icon": pillow(RED, "ICO", bitmap_format="bmp"),
     "a PDF": pillow(RED, "PDF"),
     "a TGA": TGA,
+    "holds several images": pillow(RED, "PPM") + b"\n" + pillow(RED, "PPM"),
     "a camera's raw file": DNG,
     "LERC": tiff(noise(8, 8, 3), compression="lerc"),
     "JPEG 2000 compression": tiff(noise(8, 8, 3), compression="jpeg2000"),

@@ -17,6 +17,8 @@ SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
 HEADER = re.compile(
     rb"P([56])" + SPACE + rb"(\d{1,9})" + SPACE + rb"(\d{1,9})" + SPACE + rb"(\d{1,5})\s"
 )
+ANOTHER = re.compile(rb"\s*P[1-7]\s")
+"""The start of the next image of a stream, behind the pixels."""
 
 
 def _header(file: ByteReader) -> tuple[int, int, int, int, int]:
@@ -42,6 +44,9 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     """Decode the pixels, which follow the header."""
     channels, width, height, _, start = _header(file)
     sample = np.dtype(">u2" if facts.bit_depth == 16 else "u1")
-    data = file.at(start, height * width * channels * sample.itemsize)
+    size = height * width * channels * sample.itemsize
+    data = file.at(start, size)
+    if ANOTHER.match(file.data, start + size):
+        raise file.refused("holds several images", "Save each image as a file of its own")
     stored = np.frombuffer(data, sample).reshape(height, width, channels)
     return stored.astype(sample.newbyteorder("="))
