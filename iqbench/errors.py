@@ -125,7 +125,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> IqbenchError:
-    """Refuse a name that is not known, with the nearest one that is.
+    """Refuse a name that is not known, with the nearest one that is, whatever its case.
 
     Parameters
     ----------
@@ -142,9 +142,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> IqbenchError:
         To be raised by the caller.
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    by_letters = {one.casefold(): one for one in names}
+    near = [name] if name.casefold() in by_letters else []
+    near = near or get_close_matches(name, names, n=1, cutoff=0.5)
+    near = near or get_close_matches(name.casefold(), by_letters, n=1, cutoff=0.5)
     if near:
-        hint = f"Did you mean {near[0]!r}?"
+        hint = f"Did you mean {by_letters[near[0].casefold()]!r}?"
     elif names:
         hint = f"Known: {', '.join(names)}"
     else:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from iqbench.errors import IqbenchError, exits_as_errors
+from iqbench.errors import IqbenchError, exits_as_errors, unknown_name
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,21 @@ from iqbench.errors import IqbenchError, exits_as_errors
 )
 def test_a_hint_follows_the_message_as_a_sentence_of_its_own(message, hint, text) -> None:
     assert str(IqbenchError(message, hint=hint)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("PSNR", "Did you mean 'psnr'?"),
+        ("Lpips-Alx", "Did you mean 'lpips-alex'?"),
+        ("set5", "Did you mean 'Set5'?"),
+        ("psnr-", "Did you mean 'psnr'?"),
+        ("xyz", "Known: Set5, lpips-alex, psnr"),
+        ("", "Known: Set5, lpips-alex, psnr"),
+    ],
+)
+def test_the_nearest_name_is_proposed_whatever_its_case(name, hint) -> None:
+    assert unknown_name("metric", name, ["psnr", "lpips-alex", "Set5"]).hint == hint
 
 
 def test_code_of_others_that_exits_has_failed() -> None:

@@ -151,6 +151,11 @@ def resolve_protocol(spec: str) -> Protocol:
         raise unknown_name("protocol", name, presets)
     preset = presets[name]
     values: dict[str, int] = {}
+    if options and not preset.parameters:
+        raise IqbenchError(
+            f"protocol {name!r} takes no parameters, and {next(iter(options))!r} is given",
+            hint=f"Write {name}",
+        )
     for key, text in options.items():
         if key not in preset.parameters:
             raise unknown_name(f"parameter of protocol {name!r}", key, preset.parameters)

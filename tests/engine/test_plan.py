@@ -123,7 +123,7 @@ def test_no_datasets_no_plan():
         ({"protocol": "sr_y"}, "unknown protocol 'sr_y'. Did you mean 'sr-y'?"),
         ({"protocol": "sr-y"}, "protocol 'sr-y' needs its parameter 'scale'. Write sr-y:scale=4"),
         ({"protocol": "sr-y:scale=0"}, "scale of protocol 'sr-y' must be a positive integer"),
-        ({"protocol": "rgb:scale=2"}, "unknown parameter of protocol 'rgb' 'scale'"),
+        ({"protocol": "rgb:scale=2"}, "protocol 'rgb' takes no parameters, and 'scale' is given"),
         ({"output_name": "x4"}, "output name 'x4' must hold {id} once"),
         ({"output_name": "../{id}"}, "leads out of the method's folder"),
     ],

@@ -56,7 +56,7 @@ def test_the_spelling_is_canonical():
         ("srgb", "unknown protocol 'srgb'. Did you mean 'rgb'?"),
         ("sr-y", "protocol 'sr-y' needs its parameter 'scale'. Write sr-y:scale=4"),
         ("sr-y:scal=4", "unknown parameter of protocol 'sr-y' 'scal'. Did you mean 'scale'?"),
-        ("rgb:scale=4", "unknown parameter of protocol 'rgb' 'scale'"),
+        ("rgb:scale=4", "protocol 'rgb' takes no parameters, and 'scale' is given. Write rgb"),
         ("sr-y:scale=0", "scale of protocol 'sr-y' must be a positive integer, not 0"),
         ("sr-y:scale=-4", "scale of protocol 'sr-y' must be a positive integer, not -4"),
         ("sr-y:scale=x4", "scale of protocol 'sr-y' must be a positive integer, not x4"),
