@@ -122,10 +122,13 @@ def peaks_of_headers(
     Returns
     -------
     Peaks or None
-        None if a header records fewer bits than the file has, so that the samples decide.
+        None if a header records fewer bits than the file has, so that the samples decide; and if
+        the given peak is too large for both files, which `settle_peaks` refuses.
     """
     sides = (reference, output)
     if given is None and _candidates(sides) and any(_is_open(side) for side in sides):
+        return None
+    if given is not None and _is_too_large(given, sides):
         return None
     return Peaks(*(_given_or_own(side, given) for side in sides))
 
@@ -215,6 +218,13 @@ def _can_hold(side: _Side, given: int) -> bool:
     return side.bit_depth <= 16 and given < 1 << side.bit_depth
 
 
+def _is_too_large(given: int, sides: Sequence[_Side]) -> bool:
+    """Return whether no file can have this peak."""
+    return any(side.bit_depth <= 16 for side in sides) and not any(
+        _can_hold(side, given) for side in sides
+    )
+
+
 def _given_or_own(side: _Side, given: int | None) -> int:
     return given if given is not None and _can_hold(side, given) else side.peak
 
@@ -280,15 +290,14 @@ def _looks_scaled(picture: Picture, bits: int) -> bool:
 
 def _check_given(sides: Sequence[Picture], given: int) -> None:
     """Raise an error for a peak that the samples exceed."""
-    able = [side for side in sides if _can_hold(side, given)]
-    if not able and any(side.bit_depth <= 16 for side in sides):
+    if _is_too_large(given, sides):
         output = sides[-1]
         those = f"{output.name} has" if len(sides) == 1 else f"{output.name} and its reference have"
         raise IqbenchError(
             f"{those} {output.bit_depth} bits per sample, too few for the peak {given}",
             hint="Omit the peak: for 8-bit files it is 255",
         )
-    for side in able:
+    for side in filter(lambda side: _can_hold(side, given), sides):
         # If the peak is the largest value of the type, the samples need not be read.
         if given + 1 < 1 << side.bit_depth and side.largest > given:
             raise IqbenchError(

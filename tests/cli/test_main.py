@@ -48,7 +48,7 @@ def test_no_path_of_any_command_may_be_empty(path):
     command = dict(commands())[path]
     for parameter in command.params:
         if isinstance(parameter.type, click.Path):
-            with pytest.raises(click.BadParameter, match="the path is empty; write ."):
+            with pytest.raises(click.BadParameter, match=r"the path is empty; write \."):
                 parameter.type.convert("", parameter, click.Context(command))
 
 

@@ -250,3 +250,13 @@ def test_orientations_that_were_applied_are_said_once(made):
     assert applied.startswith("'hr', 3 files (")
     assert "the EXIF orientation of the reference was applied" in applied
     assert "the output fits much better" in better
+
+
+def test_a_peak_that_is_too_large_is_refused_whether_or_not_there_are_scores(tmp_path):
+    made = Made(tmp_path)
+    made.references(("a",))
+    made.method(images=("a",))
+    for _ in range(2):
+        (failure,) = made.evaluate(peak=1023).failures
+        assert "8 bits per sample, too few for the peak 1023" in failure.error
+        assert made.evaluate().failures == []
