@@ -167,7 +167,7 @@ def _tensor_of(name: str, array: NDArray[Any]) -> Tensor:
             f"{name} has masked values, and an image file has none",
             hint="Give them values: array.filled(0)",
         )
-    channels = 1 if array.ndim == _ONE - 1 else array.shape[-1]
+    channels = array.shape[-1] if array.ndim == _ONE else 1
     if array.ndim not in (_ONE - 1, _ONE) or channels not in _CHANNELS:
         raise IqbenchError(
             f"{name} is an array of {array.shape}, not (H, W, 3), (H, W, 1) or (H, W)",

@@ -70,11 +70,12 @@ def accept_pair(
         raise IqbenchError(
             f"{what} and output differ in shape: {tuple(reference.shape)} and {tuple(output.shape)}"
         )
-    if reference.ndim != 4 or reference.shape[1] not in (1, 3) or 0 in reference.shape[2:]:
+    if reference.ndim != 4 or reference.shape[1] not in (1, 3):
         raise IqbenchError(
             f"expected (N, C, H, W) with C 1 or 3, not {tuple(reference.shape)}",
             hint="Add the batch dimension with unsqueeze(0)",
         )
+    _check_has_pixels(f"the {what}", reference)
     if reference.device != output.device:
         raise IqbenchError(
             f"the {what} is on {reference.device}, the output on {output.device}",
@@ -108,11 +109,12 @@ def accept_image(image: Tensor) -> Tensor:
     """
     use_own_threads()
     _check_tensor("the image", image)
-    if image.ndim != 4 or image.shape[1] not in (1, 3) or 0 in image.shape[2:]:
+    if image.ndim != 4 or image.shape[1] not in (1, 3):
         raise IqbenchError(
             f"expected (N, C, H, W) with C 1 or 3, not {tuple(image.shape)}",
             hint="Add the batch dimension with unsqueeze(0)",
         )
+    _check_has_pixels("the image", image)
     accepted = _in_unit_range("the image", image)
     _check_range("the image", accepted)
     return accepted
@@ -170,11 +172,12 @@ def check_images(name: str, images: object, *, trained: bool = False) -> Tensor:
     use_own_threads()
     _check_tensor(name, images)
     assert isinstance(images, Tensor)
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[2:]:
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise IqbenchError(
             f"{name} is {tuple(images.shape)}, not (N, C, H, W) with C 1 or 3",
             hint="Add the batch dimension with unsqueeze(0); channels come before rows",
         )
+    _check_has_pixels(name, images)
     if images.dtype in _PEAKS:
         return images.detach()
     if not images.dtype.is_floating_point:
@@ -196,6 +199,15 @@ def _without_range(name: str, image: Tensor) -> IqbenchError:
         hint="Give uint8, uint16 or floating point in [0, 1]: divide by the peak, as in "
         "image / 255",
     )
+
+
+def _check_has_pixels(name: str, images: Tensor) -> None:
+    if 0 in images.shape[2:]:
+        height, width = images.shape[2:]
+        raise IqbenchError(
+            f"{name} has {width}x{height} pixels, so there is nothing to score",
+            hint="Check the crop that made it",
+        )
 
 
 def _check_tensor(name: str, image: object) -> None:
