@@ -161,6 +161,8 @@ def _degrade(
     degradation: Degradation, sample: Sample, places: list[Path], seed: int, done: Done
 ) -> None:
     """Write the files of one image."""
+    if sample.problem:
+        raise IqbenchError(sample.problem)
     picture = sample.needed_reference.read().decode()
     images = degrade_picture(degradation, picture, seed)
     for place, pixels in zip(places, images, strict=False):  # the second place may not be wanted

@@ -68,7 +68,10 @@ def _values(path: Path) -> NDArray[np.float64]:
         if len(content) > _BYTES:
             raise IqbenchError(f"the kernel {path} is larger than {_BYTES >> 20} MiB")
         if path.suffix.lower() == ".npy":
-            return np.asarray(np.load(BytesIO(content), allow_pickle=False), dtype=np.float64)
+            stored = np.load(BytesIO(content), allow_pickle=False)
+            if np.iscomplexobj(stored):
+                raise TypeError
+            return np.asarray(stored, dtype=np.float64)
         rows = content.decode().replace(",", " ").splitlines()
         return np.array([[float(item) for item in row.split()] for row in rows if row.strip()])
     except OSError as error:

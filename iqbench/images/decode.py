@@ -32,7 +32,7 @@ def check_alpha(alpha: str) -> None:
         raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
 
 
-def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Picture:
+def decode(file: BufferReader, *, digest: str, alpha: Alpha | None = None) -> Picture:
     """Decode an image of any supported format.
 
     Pixels are the stored ones, 8 or 16 bits. Colour profiles and gamma are not applied. Palettes
@@ -49,7 +49,8 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
         SHA-256 of its bytes, for the result.
     alpha
         The treatment of transparency: ``"error"`` refuses it; ``"composite"`` puts the image over
-        white: each sample c with opacity a becomes c a + maximum (1 - a), rounded.
+        white: each sample c with opacity a becomes c a + maximum (1 - a), rounded. None refuses
+        it where users have no choice, and the error names no option.
 
     Returns
     -------
@@ -67,10 +68,11 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
     try:
         samples = _checked(file, facts, recognise(file).decode(file, facts))
         transparent = facts.has_alpha and not _opaque(samples)
-        if transparent and alpha == "error":
+        if transparent and alpha != "composite":
+            choice = "Pass --alpha composite (from Python alpha='composite') to put it over white"
+            saved = "Save it without transparency"
             raise file.refused(
-                "has transparency",
-                "Pass --alpha composite to put it over white, or save it without",
+                "has transparency", saved if alpha is None else f"{choice}, or s{saved[1:]}"
             )
         seen = _over_white(samples) if transparent else samples[..., : facts.channels]
         shown = np.require(upright(seen, facts.orientation), requirements=["C", "W"])

@@ -52,7 +52,7 @@ class Content(Protocol):
         """Return size and kind without decoding."""
         ...
 
-    def decode(self, *, alpha: Alpha = "error") -> Picture:
+    def decode(self, *, alpha: Alpha | None = None) -> Picture:
         """Decode; see :func:`iqbench.images.decode.decode`."""
         ...
 
@@ -110,7 +110,7 @@ class EncodedImage:
         """Read the header; see :func:`iqbench.images.probe.probe`."""
         return probe(self._file)
 
-    def decode(self, *, alpha: Alpha = "error") -> Picture:
+    def decode(self, *, alpha: Alpha | None = None) -> Picture:
         """Decode; see :func:`iqbench.images.decode.decode`."""
         return decode(self._file, digest=self.digest, alpha=alpha)
 
@@ -154,7 +154,7 @@ class DecodedImage:
             "pixels", picture.height, picture.width, picture.channels, picture.bit_depth, False
         )
 
-    def decode(self, *, alpha: Alpha = "error") -> Picture:
+    def decode(self, *, alpha: Alpha | None = None) -> Picture:
         """Return the pixels, which have no transparency."""
         del alpha
         return self.picture

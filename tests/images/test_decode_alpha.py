@@ -18,14 +18,19 @@ class TestAlpha:
     def test_is_an_error_that_names_the_option(self):
         for mode in ("RGBA", "LA"):
             with pytest.raises(IqbenchError, match=r"picture has transparency.*--alpha composite"):
-                decode(pillow(Image.fromarray(noise(5, 7, 4)).convert(mode), "PNG"))
+                decode(pillow(Image.fromarray(noise(5, 7, 4)).convert(mode), "PNG"), alpha="error")
         for data in (
             pillow(noise(5, 7, 4), "WEBP", lossless=True, exact=True),
             pillow(noise(5, 7, 4), "WEBP", quality=80),
             png(noise(5, 7) % 2, 8, 0, chunk(b"tRNS", b"\0\1")),
         ):
             with pytest.raises(IqbenchError, match="--alpha composite"):
-                decode(data)
+                decode(data, alpha="error")
+
+    def test_names_no_option_where_there_is_none(self):
+        with pytest.raises(IqbenchError) as caught:
+            decode(pillow(noise(5, 7, 4), "PNG"))
+        assert str(caught.value) == "picture has transparency. Save it without transparency"
 
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     def test_colour_is_composited_over_white(self, dtype):

@@ -88,11 +88,15 @@ def test_what_cannot_be_degraded_is_named_and_the_rest_is_done(references, tmp_p
     write_png(references / "deep.png", smooth(40, 48).astype(np.uint16) * 257)
     (references / "broken.png").write_bytes((references / "a.png").read_bytes()[:-40])
     write_png(references / "tiny.png", smooth(3, 3))
+    write_png(references / "new\nline.png", smooth(40, 48))
+    cv2.imwrite(str(references / "clear.png"), noise(40, 48, 4))
     done = degrade_files(resolve_degradation("bicubic:scale=4"), references, tmp_path / "lr")
     assert done.written == ["a", "c", "sub/b"]
-    assert set(done.failed) == {"deep", "broken", "tiny"}
+    assert set(done.failed) == {"deep", "broken", "tiny", r"new\nline", "clear"}
     assert "16 bits" in done.failed["deep"]
     assert "3x3 pixels, fewer than 4" in done.failed["tiny"]
+    assert "it holds a control character" in done.failed[r"new\nline"]
+    assert done.failed["clear"].endswith("has transparency. Save it without transparency")
 
 
 def test_a_single_file_is_degraded_or_refused(references, tmp_path):

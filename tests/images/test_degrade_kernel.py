@@ -75,6 +75,13 @@ def test_what_is_no_kernel_is_refused_before_anything_is_written(tmp_path, name,
         resolve_degradation(f"kernel:file={path}")
 
 
+def test_a_kernel_of_complex_numbers_or_objects_is_refused(tmp_path):
+    for values in (np.ones((3, 3), complex), np.array([[1, "a"]], object)):
+        np.save(tmp_path / "k.npy", values, allow_pickle=True)
+        with pytest.raises(IqbenchError, match=r"k\.npy holds no kernel"):
+            resolve_degradation(f"kernel:file={tmp_path / 'k.npy'}")
+
+
 def test_bicubic_mirrors_edges_as_newer_matlab_if_asked(tmp_path):
     image = noise(40, 48)[..., None]
     usual, mirrored = (

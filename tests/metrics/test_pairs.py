@@ -153,11 +153,16 @@ class TestShapes:
         with pytest.raises(IqbenchError, match="differ in shape"):
             function(torch.rand(1, 1, 16, 16), torch.rand(1, 3, 16, 16))
 
-    @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 4, 16, 16), (1, 2, 16, 16), (1, 3, 0, 16)])
+    @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 4, 16, 16), (1, 2, 16, 16)])
     def test_images_have_a_batch_and_one_or_three_channels(self, function, shape):
         with pytest.raises(IqbenchError, match=r"expected \(N, C, H, W\) with C 1 or 3") as caught:
             function(torch.rand(shape), torch.rand(shape))
         assert "unsqueeze" in caught.value.hint
+
+    @pytest.mark.parametrize(("shape", "size"), [((1, 3, 0, 16), "16x0"), ((2, 1, 9, 0), "0x9")])
+    def test_images_have_pixels(self, function, shape, size):
+        with pytest.raises(IqbenchError, match=f"has {size} pixels, so there is nothing to score"):
+            function(torch.rand(shape), torch.rand(shape))
 
     def test_devices_must_be_equal(self, function):
         here = torch.rand(1, 3, 40, 40)
