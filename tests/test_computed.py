@@ -152,7 +152,7 @@ class TestFailures:
         assert rows["value"].isna().all()
         assert all(error in text for text in rows["error"])
 
-    def test_too_few_and_too_many_outputs_are_said(self):
+    def test_too_few_and_too_many_outputs_are_reported(self):
         image = np.zeros((24, 16, 3), dtype=np.uint8)
         with pytest.raises(IqbenchError, match="has 2 outputs, but hr has 3 images"):
             evaluate({"mine": [image, image]}, degradation=None)

@@ -38,7 +38,7 @@ def test_the_nearest_name_is_proposed_whatever_its_case(name, hint) -> None:
     assert unknown_name("metric", name, ["psnr", "lpips-alex", "Set5"]).hint == hint
 
 
-def test_code_of_others_that_exits_has_failed() -> None:
+def test_other_code_that_exits_has_failed() -> None:
     with (
         pytest.raises(RuntimeError, match=r"it called sys.exit\('no weights'\)"),
         exits_as_errors(),

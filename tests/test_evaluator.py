@@ -105,7 +105,7 @@ class TestValues:
         )
 
     @pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.float64])
-    def test_a_picture_has_one_value_whatever_its_type(self, evaluator, kind):
+    def test_a_picture_has_one_value_in_every_type(self, evaluator, kind):
         reference, output = ((image.clamp(0, 1) * 255).round() for image in photographs())
         expected = evaluator(output.to(torch.uint8), reference.to(torch.uint8))
         factor = {torch.uint8: 1, torch.uint16: 257, torch.float64: 1 / 255}[kind]

@@ -242,7 +242,7 @@ print(json.dumps([forked(ask_for_threads), torch.get_num_threads()]))
     assert run(code, ["ssim"]) == [1, 2]
 
 
-def test_what_another_thread_held_at_the_fork_is_open_in_the_child(run):
+def test_a_lock_that_another_thread_held_at_the_fork_is_open_in_the_child(run):
     """The compute of a property, and a lock: each is held while the process is forked."""
     code = """
 import threading

@@ -118,7 +118,7 @@ def left_behind():
 
 
 @pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt])
-def test_what_a_job_raises_is_raised_at_its_turn(error):
+def test_an_exception_of_a_job_is_raised_in_order(error):
     def work(job):
         if job == 2:
             raise error("job 2")

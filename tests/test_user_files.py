@@ -82,7 +82,7 @@ def test_an_old_file_keeps_its_owner(target: Path) -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_a_link_stays_and_what_it_leads_to_is_written(target: Path, steps: int) -> None:
+def test_a_link_stays_and_its_target_is_written(target: Path, steps: int) -> None:
     (target.parent / "elsewhere").mkdir()
     link = target
     for step in range(steps):
@@ -212,7 +212,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(target: Path) -> None
 
 
 @pytest.mark.parametrize("number", [errno.EBUSY, errno.EPERM, errno.EROFS])
-def test_what_cannot_be_replaced_is_written_in_place(
+def test_files_that_cannot_be_replaced_are_written_in_place(
     target: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """As a file that is mounted into a container, or lies in another's folder."""
@@ -273,7 +273,7 @@ class TestPermissions:
 
 
 @pytest.mark.parametrize("place", ["", "none/table.csv", "table.csv/inside"])
-def test_what_is_no_place_for_a_file_is_a_sentence(target: Path, place: str) -> None:
+def test_a_path_that_cannot_be_a_file_gives_a_clear_error(target: Path, place: str) -> None:
     with pytest.raises(IqbenchError, match=r"cannot write .*"):
         write_file(target.parent / place, NEW)
     assert target.read_bytes() == OLD
@@ -291,7 +291,7 @@ def test_only_regular_files_are_opened(tmp_path: Path, target: Path) -> None:
         open_regular(tmp_path / "none")
 
 
-def test_the_home_of_nobody_is_a_sentence() -> None:
+def test_the_home_folder_of_an_unknown_user_gives_a_clear_error() -> None:
     assert expand_user(Path("~")) == Path.home()
     with pytest.raises(IqbenchError, match="home folder of a user who is not known"):
         expand_user(Path("~no-such-user-here/x"))
@@ -330,7 +330,7 @@ def test_a_fifo_waits_for_its_reader(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_fifo_that_nobody_reads_is_a_sentence(
+def test_a_fifo_without_a_reader_gives_a_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("iqbench.user_files._READER_SECONDS", 0.1)

@@ -56,7 +56,7 @@ def test_two_methods_that_were_asked_for_part_even_if_one_is_incomplete():
     assert found["b", "behind"] == [("image0", 29.0)]
 
 
-def test_equal_images_stand_by_name_and_what_has_no_value_is_no_end():
+def test_ties_are_ordered_by_name_and_missing_values_are_left_out():
     found = images({("d", "a", "tv-ratio"): [1.0, UNDEFINED, 1.0]}, top=3)
     assert found["a", "worst"] == found["a", "best"] == [("image0", 1.0), ("image2", 1.0)]
 

@@ -45,7 +45,7 @@ def test_a_formula_is_arithmetic_over_columns(text, expected):
     np.testing.assert_allclose(computed(text), expected)
 
 
-def test_what_has_no_number_is_nan_or_infinite_and_stops_nothing():
+def test_undefined_results_are_nan_or_infinite_and_stop_nothing():
     found = computed("log('a' - 3)")
     assert np.isnan(found[0])
     assert found[1] == -np.inf
@@ -123,7 +123,7 @@ def test_definitions_come_from_options_presets_and_files(tmp_path):
         ("x (upper) = 'a'", "x in --composite: no such direction 'upper'"),
     ],
 )
-def test_what_defines_nothing_is_refused(text, message):
+def test_invalid_definitions_are_refused(text, message):
     with pytest.raises(IqbenchError) as caught:
         read_composites([text])
     assert str(caught.value).startswith(message)

@@ -101,7 +101,7 @@ def test_a_figure_of_a_stated_size_counts_the_groups_that_it_does_not_name() -> 
     assert f">and {120 - shown} more<" in small
 
 
-def test_signs_that_no_font_has_are_told_once_where_they_are_not_text(
+def test_characters_that_no_font_has_are_reported_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = [one for one in fontManager.ttflist if one.name == "DejaVu Sans"]

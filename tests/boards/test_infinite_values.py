@@ -67,7 +67,9 @@ def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> 
         ),
     ],
 )
-def test_a_lucky_image_is_told_and_does_not_lead(format: str, first: str, second: str) -> None:
+def test_one_infinite_image_is_reported_and_does_not_lead(
+    format: str, first: str, second: str
+) -> None:
     text = re.sub(" +", " ", shown(LUCKY, format))
     assert text.index(first) < text.index(second)
     assert (
@@ -151,7 +153,7 @@ def methods_of(images: int) -> st.SearchStrategy[list[list[float]]]:
 @given(st.integers(1, 4).flatmap(methods_of), st.sampled_from(["psnr", "tv-ratio"]))
 @example([[INF, INF, -INF], [INF, -INF, -INF]], "psnr")
 @example([[INF, -INF]], "psnr")
-def test_what_is_bold_is_what_is_ranked_first(several: list[list[float]], metric: str) -> None:
+def test_the_first_rank_is_bold(several: list[list[float]], metric: str) -> None:
     methods = {f"method{number}": given for number, given in enumerate(several)}
     text = shown(methods, "markdown", metric)
     rows = [line.split(" | ") for line in text.split("\n") if line.startswith("| ")][1:]

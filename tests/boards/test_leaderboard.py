@@ -94,7 +94,7 @@ def test_where_all_are_equal_none_is_best() -> None:
     assert best(board, "psnr") == set()
 
 
-def test_one_infinite_value_decides_neither_a_mean_nor_a_rank() -> None:
+def test_one_infinite_value_does_not_decide_a_mean_or_a_rank() -> None:
     board = board_of({("set5", "a", "psnr"): [30.0, math.inf], ("set5", "b", "psnr"): [40.0, 41.0]})
     assert ranks(board) == {"b": 1, "a": 2}
     assert board["psnr"].tolist() == [40.5, 30.0]

@@ -176,7 +176,7 @@ def test_one_lucky_image_does_not_lead() -> None:
     assert ranks(board) == {"best": 1, "lucky": 2}
 
 
-def test_what_all_reproduce_leaves_the_others_to_decide() -> None:
+def test_images_that_all_methods_reproduce_do_not_decide() -> None:
     board = board_of({("d", m, "psnr"): [INF, v, v + 1] for m, v in (("a", 20.0), ("b", 30.0))})
     assert ranks(board) == {"b": 1, "a": 2}
     assert board["psnr"].tolist() == [30.5, 20.5]
@@ -353,7 +353,7 @@ def test_equal_first_keys_are_ranked_by_the_second() -> None:
     np.testing.assert_array_equal(lexicographic_ranks(first, second), [3, 2, 1, np.nan])
 
 
-def test_what_has_no_value_has_no_rank_and_takes_none() -> None:
+def test_methods_without_a_value_have_no_rank() -> None:
     distances = competition_ranks(np.array([np.nan, 2.0, 1.0, np.inf]))
     np.testing.assert_array_equal(distances, [np.nan, 2, 1, 3])
 

@@ -21,7 +21,7 @@ def pairs(values, **choice):
     return pairs_of(dataset_boards_of(values, **choice))
 
 
-def test_each_pair_stands_once_the_better_one_first():
+def test_each_pair_is_listed_once_with_the_better_method_first():
     found = pairs(PSNR | {("set14", "c", "psnr"): [1.0]})
     assert list(zip(found["method"], found["other"], strict=True)) == [
         ("a", "b"),

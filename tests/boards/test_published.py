@@ -161,7 +161,7 @@ def test_another_import_replaces_the_same_mean(results, publish):
     assert (mean.value, mean.source) == (31, "Nobody 2021")
 
 
-def test_a_metric_that_the_tables_lack_is_told(results, publish):
+def test_a_metric_that_the_tables_lack_is_reported(results, publish):
     publish(("Paper", "hr", "musiq", 30, "rgb", "Nobody 2020"))
     with pytest.warns(IqbenchWarning, match="the published musiq of Paper is not shown on 'hr'"):
         read(results)[1]

@@ -27,7 +27,7 @@ def test_ties_are_those_of_wilcoxon_and_holm():
     assert found.letters == ["a", "a", "b", "b", ""]
 
 
-def test_effects_are_negative_where_a_method_is_worse_whatever_the_direction():
+def test_effects_are_negative_if_a_method_is_worse_in_any_direction():
     values = np.array([[0.1, 0.3], [0.2, 0.5], [0.1, 0.2]])
     assert ties(values, ColumnInfo("lower")).effects[1] == -1
     assert ties(1 - values, HIGHER).effects[1] == -1
@@ -60,7 +60,7 @@ def test_letters_go_on_after_z():
 
 
 @pytest.mark.parametrize(("images", "methods"), [(5, 2), (6, 3), (8, 8)])
-def test_too_few_images_tie_whatever_they_are(images, methods):
+def test_with_too_few_images_all_methods_tie(images, methods):
     assert too_few(images, methods)
     values = np.arange(float(images))[:, np.newaxis] - 100 * np.arange(methods)
     assert set(ties(values, HIGHER).letters) == {"a"}

@@ -143,7 +143,7 @@ def test_where_columns_lack_different_numbers_of_images_each_is_counted() -> Non
     assert "swinir lacks values: psnr 4, tv-ratio 2" in shown(frame)
 
 
-def test_what_every_method_lacks_is_said_once() -> None:
+def test_values_that_every_method_lacks_are_reported_once() -> None:
     text = shown(board(undefined="tv-ratio 1"))
     assert text.count("undefined and left out") == 1
     assert "tv-ratio 1 (every method)" in text

@@ -232,7 +232,7 @@ def test_the_verdict_is_on_stderr_where_the_output_is_a_file(format: str) -> Non
 
 
 @pytest.mark.usefixtures("worse")
-def test_the_verdict_is_said_once_where_both_streams_are_one() -> None:
+def test_the_verdict_is_printed_once_if_both_streams_are_the_same() -> None:
     ran = subprocess.run(CHECK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     text = ran.stdout.decode()
     assert text.startswith("Regression check failed: 1 worse")

@@ -161,7 +161,7 @@ def test_verify_says_that_all_is_as_published(mini: Path) -> None:
     assert (row["verdict"], row["decoded"], row["problems"]) == ("as published", True, [])
 
 
-def test_verify_names_what_is_off_and_exits_with_1(mini: Path) -> None:
+def test_verify_names_problems_and_exits_with_1(mini: Path) -> None:
     (mini / "img_2.png").unlink()
     (mini / "img_3.png").write_bytes(b"no image")
     text = run("verify", code=1)

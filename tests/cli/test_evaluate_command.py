@@ -47,7 +47,7 @@ def test_another_results_folder_is_quoted_for_the_shell(folders, iqbench):
     assert Path("my results/scores").is_dir()
 
 
-def test_names_that_are_not_spelt_alike_are_paired_as_the_hint_says(folders, iqbench):
+def test_names_that_differ_are_paired_by_the_option_in_the_hint(folders, iqbench):
     for number, image in enumerate("abc", start=1):
         Path(f"hr/{image}.png").rename(f"hr/IMG_{number:04}.png")
         Path(f"out/one/{image}.png").rename(f"out/one/img_{number}.png")
@@ -207,7 +207,7 @@ SIGNALS = [
 
 
 @pytest.mark.parametrize("signal_", SIGNALS)
-def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monkeypatch, signal_):
+def test_an_interrupt_exits_130_and_keeps_the_scores(folders, iqbench, monkeypatch, signal_):
     start = Scorer.start
     calls = []
 
@@ -341,7 +341,7 @@ def test_pairs_that_bring_outputs_take_no_method(folders, iqbench):
     assert "mine brings its own distorted images and takes no method" in ran.err
 
 
-def test_gray_outputs_of_colour_references_fail_until_it_is_said_how_to_read_them(made, iqbench):
+def test_gray_outputs_of_colour_references_need_an_option(made, iqbench):
     made.references(("a",))
     folder = made.method("luma", ("a",))
     write_png(folder / "a.png", picture(0, channels=1))

@@ -86,7 +86,7 @@ def test_markdown_has_both_tables(pair: tuple[Path, Path], value: str) -> None:
     assert "### What one change does to psnr under sr-y:scale=4" in text
 
 
-def test_what_nothing_reproduces_is_said_on_both_streams(pair: tuple[Path, Path]) -> None:
+def test_that_nothing_fits_is_printed_on_both_streams(pair: tuple[Path, Path]) -> None:
     done = run(*pair, "--metric", "psnr", "--value", "5.1234", "--quiet")
     assert done.exit_code == 0
     assert done.stdout.startswith("psnr 5.1234: nothing I know fits")

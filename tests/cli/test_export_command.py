@@ -146,7 +146,7 @@ class TestPieces:
         pd.testing.assert_frame_equal(told, wanted, check_dtype=False, check_categorical=False)
 
     @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-    def test_what_breaks_off_leaves_what_was_there(self, tmp_path: Path, suffix: str) -> None:
+    def test_a_failed_write_leaves_the_old_file(self, tmp_path: Path, suffix: str) -> None:
         target = tmp_path / f"scores.{suffix}"
         target.write_text("old")
 

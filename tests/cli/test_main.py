@@ -186,7 +186,7 @@ def _fail(_):
         (PermissionError(errno.EACCES, "Permission denied"), 70, "internal error: Permission"),
     ],
 )
-def test_what_the_system_refuses_is_the_user_s_to_mend_if_it_has_a_place(
+def test_a_system_error_with_a_path_is_an_error_for_the_user(
     monkeypatch, iqbench, error, code, message
 ):
     def refuse(_):

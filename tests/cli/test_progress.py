@@ -39,7 +39,7 @@ def test_a_rate_is_spelt_so_that_it_says_something(speed, spelt):
     assert _rate(speed, "images") == spelt
 
 
-def test_a_bar_tells_what_how_much_the_rate_and_the_time(terminal):
+def test_a_bar_shows_the_stage_the_count_the_rate_and_the_time(terminal):
     shown = terminal()
     with progress_bar(unit="images") as bar:
         bar.begin("Set5", 4)

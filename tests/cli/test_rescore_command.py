@@ -119,7 +119,7 @@ def test_errors_are_compared_too(scored, iqbench):
     assert states(iqbench) == (0, [])
 
 
-def test_values_that_were_imported_are_told(scored, iqbench):
+def test_imported_values_are_reported(scored, iqbench):
     values = scored.root / "values.csv"
     values.write_text("dataset,method,image,metric,value\nhr,one,a,mine,1.5\n")
     assert iqbench("import", values).code == 0

@@ -15,7 +15,7 @@ def scored(made):
     return made
 
 
-def test_sound_tables_are_said_to_be_sound(scored, iqbench):
+def test_intact_tables_are_reported_as_intact(scored, iqbench):
     ran = iqbench("results", "verify")
     assert (ran.code, ran.out) == (0, "results: 2 parts, 6 rows: 2 ok\n")
 
@@ -39,7 +39,7 @@ def test_no_results_are_wrong_input(made, iqbench):
     assert "there are no results in nowhere" in ran.err
 
 
-def test_a_fifo_among_the_parts_holds_nobody_up(scored, iqbench):
+def test_a_fifo_among_the_parts_does_not_block(scored, iqbench):
     import os
 
     (part,) = scored.results.glob("scores/*/*/*.parquet")

@@ -35,7 +35,7 @@ class TestList:
         assert one.endswith(f",2,{size},psnr")
         assert two.startswith("two,hr,3,3,1,")
 
-    def test_what_lacks_and_what_came_later(self, scored, iqbench, monkeypatch):
+    def test_missing_and_new_images(self, scored, iqbench, monkeypatch):
         (scored.root / "out/two/b.png").unlink()
         # Runs are told apart by their second, and these two may begin in the same one.
         monkeypatch.setattr("iqbench.engine.manifest.datetime", NextCentury)
@@ -101,7 +101,7 @@ class TestRemoveAndRename:
             (("rename", "one", "one"), "is not a new name"),
         ],
     )
-    def test_what_cannot_be_done_changes_nothing(self, scored, iqbench, command, said):
+    def test_a_refused_change_changes_nothing(self, scored, iqbench, command, said):
         before = scored.files()
         ran = iqbench("results", *command)
         assert ran.code == 2

@@ -71,7 +71,7 @@ class TestWhileRunsGoOn:
             ("hr", "two"): (3, 2, 1, 0),
         }
 
-    def test_what_is_scored_again_remains_too(self, folders):
+    def test_images_that_are_scored_again_count_as_remaining(self, folders):
         folders.evaluate()
         watcher = Watcher(folders.results)
         folders.evaluate(recompute=True, reporter=watcher)
@@ -144,7 +144,7 @@ class TestRecords:
         assert other.told_state == "running"
         assert replace(other, updated=time.time() - 3600).told_state == "stopped"
 
-    def test_what_ended_a_run_is_noted(self, folders):
+    def test_the_end_of_a_run_is_recorded(self, folders):
         class Stops(Watcher):
             def advance(self, done):
                 raise KeyboardInterrupt
@@ -186,7 +186,7 @@ class TestRecords:
         ],
         ids=str,
     )
-    def test_what_no_run_has_noted_is_named(self, folders, noted):
+    def test_outputs_without_a_record_of_a_run_are_named(self, folders, noted):
         file = folders.results / FOLDER / "1-a.json"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(asdict(RECORD) | noted))

@@ -109,7 +109,7 @@ def test_json_stays_json_with_the_names_it_had(printed, encoding):
         ("😀", "\\U0001f600", "\\U0001f600"),
     ],
 )
-def test_what_an_encoding_lacks_reads_well(text, ascii_text, latin):
+def test_characters_that_an_encoding_lacks_are_replaced_readably(text, ascii_text, latin):
     assert encodable(text, "ascii") == ascii_text
     assert encodable(text, "latin-1") == latin
     assert encodable(text, "utf-8") == text

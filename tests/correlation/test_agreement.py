@@ -45,7 +45,7 @@ def expected(table: pd.DataFrame, first: str, second: str) -> list[float]:
 @pytest.mark.parametrize(
     "sizes", [[2, 3, 5, 8], [40] * 6, [299, 300, 301, 302], [1, 500, 3, 450, 2, 500]]
 )
-def test_tau_is_that_of_scipy_whatever_the_number_of_rows(sizes: list[int]) -> None:
+def test_tau_equals_scipys_for_any_number_of_rows(sizes: list[int]) -> None:
     table = table_of(sizes)
     found = ranking_agreement(table, contents_of(table))
     names = list(table.columns)

@@ -100,7 +100,7 @@ def test_rmse_and_outliers_are_about_the_fitted_curve():
     assert found["or-ci-logistic5"] == pytest.approx((error > 1.959964 * 0.8 / 4).mean())
 
 
-def test_what_opinions_do_not_say_is_not_made_up():
+def test_missing_facts_of_opinions_are_not_invented():
     table = table_of(np.random.default_rng(0), raters=np.nan)
     names = set(statistics(table, ["good"]).loc["", "good"].index)
     assert "or-2sd-logistic4" in names

@@ -122,7 +122,7 @@ def test_the_words_follow_the_numbers():
     assert "smooth on set changes perceptual distance more than total variation" in said
 
 
-def test_where_nothing_parts_the_words_say_so():
+def test_the_text_says_if_there_is_no_gap():
     values = scores()
     for layer in LAYERS:
         values[layer] = values["|tv-ratio-1|"]
@@ -253,7 +253,7 @@ def test_one_metric_gives_a_report_without_matrix(tmp_path):
     ]
 
 
-def test_what_has_no_coefficient_is_said():
+def test_the_report_names_metrics_without_a_coefficient():
     (alone,) = sentences(correlations(scores()[["psnr"]]))
     assert alone.startswith("psnr is the only metric")
     constant = sentences(correlations(scores()[["psnr"]].assign(ssim=1.0)))
@@ -373,7 +373,7 @@ def test_the_curve_that_is_drawn_is_the_one_that_is_reported(parameters):
     assert plotted["y"] == list(curve)
 
 
-def test_figures_that_there_are_none_of_say_why():
+def test_a_missing_figure_has_a_reason():
     for kind, why in (("scatter", "no mean opinions"), ("spearman", "it needs two metrics")):
         with pytest.raises(IqbenchError, match=why):
             correlation_figures(correlations(scores()[["psnr"]]), kind)

@@ -275,7 +275,7 @@ datasets:
     assert {spec.data for spec in specs.values()} == {specs["One"].data}
 
 
-def test_what_stands_in_a_wrong_place_is_not_spelt_out(tmp_path: Path) -> None:
+def test_the_contents_of_a_wrong_file_are_not_shown(tmp_path: Path) -> None:
     with pytest.raises(IqbenchError) as caught:
         load_datasets(write(tmp_path, f"datasets: {{Mine: !!binary {'a' * 4000}}}"))
     assert len(str(caught.value)) < 300

@@ -63,7 +63,7 @@ def html_of(shown: list[Any]) -> str:
     return str(found[-1])
 
 
-def test_nothing_is_told_that_nobody_asked_for(outputs: dict[str, list[Any]]) -> None:
+def test_no_cell_writes_to_stderr_unexpectedly(outputs: dict[str, list[Any]]) -> None:
     of_page = [one for name, shown in outputs.items() if name not in MORE for one in shown]
     assert of_page
     assert [one.text for one in of_page if one.get("name") == "stderr"] == []

@@ -229,7 +229,7 @@ def test_nothing_is_loaded_from_elsewhere(site):
     assert [load for load in loaded if urlsplit(load).scheme not in ("", "data")] == []
 
 
-def test_every_command_and_option_is_told(site):
+def test_every_command_and_option_is_documented(site):
     text = "".join(site["commands.html"].text)
 
     def walk(group, path):
@@ -251,7 +251,7 @@ def test_every_command_and_option_is_told(site):
 @pytest.mark.parametrize(
     "module", ["iqbench", "iqbench.functional", "iqbench.losses", "iqbench.maps"]
 )
-def test_every_public_function_is_told(site, module):
+def test_every_public_function_is_documented(site, module):
     told = site["api.html"]
     for name in import_module(module).__all__:
         thing = getattr(import_module(module), name)

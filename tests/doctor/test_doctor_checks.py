@@ -41,7 +41,7 @@ def test_this_installation_is_proven(whole):
 
 
 class TestVersions:
-    def test_what_is_too_old_is_named(self, monkeypatch):
+    def test_old_versions_are_named(self, monkeypatch):
         right = metadata.version
         monkeypatch.setattr(
             metadata, "version", lambda name: "1.9.0" if name == "torch" else right(name)
@@ -51,7 +51,7 @@ class TestVersions:
         assert found.note.startswith("1.9.0, but iqbench needs torch>=")
         assert "python -m pip install" in found.note
 
-    def test_what_is_not_installed_is_named(self, monkeypatch):
+    def test_missing_packages_are_named(self, monkeypatch):
         right = metadata.version
 
         def version(name):
@@ -126,7 +126,7 @@ class TestDecoder:
 
 
 class TestWeights:
-    def test_what_is_missing_is_not_checked_and_nothing_is_fetched(self, no_weights, monkeypatch):
+    def test_missing_weights_are_not_checked_and_not_fetched(self, no_weights, monkeypatch):
         monkeypatch.delenv(weights.OFFLINE_VARIABLE)
         monkeypatch.setattr(
             "iqbench.networks.weights.fetching.fetch", lambda *_: pytest.fail("fetched")

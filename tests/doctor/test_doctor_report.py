@@ -61,7 +61,7 @@ def test_verbose_shows_every_check():
     assert "1.5; by numpy 1.5" in text
 
 
-def test_what_is_off_has_a_line_of_its_own_and_stands_in_the_text_for_an_issue():
+def test_faults_have_their_own_line_and_are_in_the_text_for_an_issue():
     text = render_checkup(frame(*FACTS, *FINE, WRONG, *LACKING), "table")
     table, issue = text.split("To paste into an issue:\n\n")
     (line,) = (line for line in table.splitlines() if "tv-sq-output" in line)
@@ -78,7 +78,7 @@ def test_what_is_off_has_a_line_of_its_own_and_stands_in_the_text_for_an_issue()
     ]
 
 
-def test_what_was_not_checked_is_not_passed_off_as_proven():
+def test_unchecked_parts_are_not_reported_as_proven():
     text = render_checkup(frame(*FACTS, *FINE, *LACKING), "markdown")
     assert "all of 4 checks are right, but 2 could not be made" in text
 
@@ -111,7 +111,7 @@ def test_the_table_fits_the_window_and_loses_nothing(width):
     assert table.count("x") >= 90
 
 
-def test_colours_only_where_they_show():
+def test_colours_only_on_a_terminal():
     given = frame(*FACTS, WRONG)
     assert "\x1b" not in render_checkup(given, "table")
     assert "\x1b[1;31mOFF" in render_checkup(given, "table", window=Window(100, color=True))

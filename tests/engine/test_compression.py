@@ -39,7 +39,7 @@ def test_bits_per_pixel_are_8_bytes_over_the_pixels_of_the_output(folder):
     assert {image: row["value"] for image, row in found.items()} == {"a": 2.0, "b": 4.0}
 
 
-def test_a_changed_bitstream_is_counted_anew(folder):
+def test_a_changed_bitstream_is_counted_again(folder):
     bits(folder)
     (folder / "codec/bitstreams/a.bin").write_bytes(bytes(48))
     assert bits(folder)["a"]["value"] == 1.0

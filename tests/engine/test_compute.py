@@ -62,7 +62,7 @@ def test_without_a_gpu_none_is_given(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "cuda:²", "cpu:", "cpu:0", "", "mps"])
-def test_a_device_that_is_none_is_refused(name):
+def test_an_unknown_device_is_refused(name):
     with pytest.raises(IqbenchError, match=f"unknown device '{name}'"):
         resolve_compute(name)
 
@@ -94,7 +94,7 @@ def test_the_budget_is_what_is_asked_for_or_a_share_of_the_machine(monkeypatch):
 
 
 @pytest.mark.parametrize("error", [AttributeError, ValueError, OSError])
-def test_a_system_that_does_not_tell_its_memory_has_two_gibibytes(monkeypatch, error):
+def test_two_gibibytes_are_assumed_if_the_system_does_not_report_its_memory(monkeypatch, error):
     def fail(name):
         raise error(name)
 

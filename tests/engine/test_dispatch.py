@@ -91,7 +91,7 @@ def test_every_output_comes_back_once_whoever_dies(sizes, count, data):
 
 @settings(max_examples=60)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.integers(1, 4), st.data())
-def test_only_what_kills_has_an_error(sizes, count, data):
+def test_only_the_output_that_kills_has_an_error(sizes, count, data):
     images = [
         output.image for number, size in enumerate(sizes) for output in unit(number, size).outputs
     ]

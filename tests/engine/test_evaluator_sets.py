@@ -366,7 +366,7 @@ class TestMoments:
             ({"metrics": ["fid"], "features": "none"}, "unknown way to keep features 'none'"),
         ],
     )
-    def test_what_cannot_be_is_refused_before_an_image_is_read(
+    def test_impossible_options_are_refused_before_an_image_is_read(
         self, extracted, folders, options, message
     ):
         (folders / "broken").mkdir()

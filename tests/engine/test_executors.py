@@ -362,7 +362,7 @@ class TestSpecs:
             ("ray:one,two", "two addresses"),
         ],
     )
-    def test_what_is_no_executor_is_refused_before_anything_is_scored(self, tmp_path, text, said):
+    def test_an_unknown_executor_is_refused_before_anything_is_scored(self, tmp_path, text, said):
         made = Made(tmp_path)
         made.references()
         made.method()
@@ -371,12 +371,12 @@ class TestSpecs:
         assert said in str(caught.value)
         assert not made.results.exists()
 
-    def test_what_is_one_is_read(self):
+    def test_valid_specs_of_executors_are_read(self):
         assert ExecutorSpec.parse("inline") == ExecutorSpec("inline")
         assert ExecutorSpec.parse("processes") == ExecutorSpec("processes")
         assert ExecutorSpec.parse("processes:3").count == 3
 
-    def test_what_is_asked_of_ray_is_read(self):
+    def test_options_for_ray_are_read(self):
         assert ExecutorSpec.parse("ray").ray == RayOptions()
         given = "ray:ray://head:10001,cpus=2,gpus=0.5,workers=8"
         assert ExecutorSpec.parse(given).ray == RayOptions("ray://head:10001", 2.0, 0.5, 8)
@@ -393,7 +393,7 @@ class TestSpecs:
         assert not made.results.exists()
 
     @pytest.mark.parametrize("kind", ["references", "outputs", "reference set"])
-    def test_what_is_in_memory_is_scored_in_this_process(self, tmp_path, kind):
+    def test_images_in_memory_are_scored_in_this_process(self, tmp_path, kind):
         made = Made(tmp_path)
         places = {
             "references": str(made.references()),
@@ -411,7 +411,7 @@ class TestSpecs:
                 executor="processes:2",
             )
 
-    def test_what_cannot_be_sent_is_refused(self, tmp_path, monkeypatch):
+    def test_objects_that_cannot_be_sent_to_workers_are_refused(self, tmp_path, monkeypatch):
         class Local(MADE["slow"]):
             """Found by no import."""
 

@@ -51,7 +51,7 @@ def honest(made):
     return frame.astype(object).equals(load_scores(made.root / "honest").astype(object))
 
 
-def test_forged_values_are_told_and_replaced(made, theirs):
+def test_forged_values_are_reported_and_replaced(made, theirs):
     forge(theirs)
     submit(made, theirs)
     assert not honest(made)
@@ -108,7 +108,7 @@ def test_honest_values_stay_and_the_message_says_what_was_tried(made, theirs, de
     assert made.scores().equals(before)
 
 
-def test_a_project_that_was_moved_as_a_whole_is_tried_in_silence(made, decoded):
+def test_a_project_that_was_moved_is_checked_without_a_message(made, decoded):
     made.references(folder="project/hr")
     made.method("one", folder="../project/out/one")
     chosen = {"reference": made.root / "project/hr", "results": made.root / "project/results"}

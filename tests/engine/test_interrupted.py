@@ -37,7 +37,7 @@ class TestInterrupted:
     @pytest.mark.parametrize(
         "error", [KeyboardInterrupt, RuntimeError], ids=lambda error: error.__name__
     )
-    def test_what_was_scored_until_then_is_kept(self, made, monkeypatch, computed, error):
+    def test_earlier_scores_are_kept(self, made, monkeypatch, computed, error):
         made.references()
         made.method()
 

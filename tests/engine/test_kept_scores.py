@@ -43,20 +43,20 @@ class TestNames:
         scored.evaluate(output_name="{id}_x4")
         assert set(scored.errors()) == {("plain", "b")}
 
-    def test_neither_does_a_file_that_is_the_output_of_another_image(self, scored):
+    def test_a_file_that_is_the_output_of_another_image_keeps_no_scores(self, scored):
         folder = scored.root / "out/plain"
         (folder / "a.png").replace(folder / "b.png")
         scored.evaluate(folder)
         assert set(scored.errors()) == {("plain", "a")}
 
-    def test_neither_does_a_template_of_its_own(self, scored):
+    def test_a_template_of_one_method_removes_no_scores(self, scored):
         old = scored.values()
         plain, suffixed = (scored.root / "out" / name for name in ("plain", "suffixed"))
         summary = scored.evaluate(f"plain={plain}/{{id}}_x4", f"suffixed={suffixed}/{{id}}_x4")
         assert summary.scored == 3
         assert old.items() <= scored.values().items()
 
-    def test_neither_do_several_files_of_an_image(self, scored):
+    def test_several_files_of_an_image_remove_no_scores(self, scored):
         """The template now also finds a file that was none of the method's outputs."""
         old = scored.values()
         write_png(scored.root / "out/plain/b.bmp", noisy(picture(1), 77))
@@ -69,7 +69,7 @@ class TestNames:
         scored.evaluate(scored.root / "out/plain")
         assert set(scored.errors()) == {("plain", "b")}
 
-    def test_neither_does_a_folder_of_the_dataset_s_name_beside_them(self, scored):
+    def test_a_folder_with_the_name_of_the_dataset_removes_no_scores(self, scored):
         old = scored.values()
         write_png(scored.root / "out/plain/hr/d.png", picture(4))
         summary = scored.evaluate(scored.root / "out/plain")
@@ -146,7 +146,7 @@ class TestOtherReaders:
         frame = pd.read_parquet(made.results / "scores")
         assert sorted(frame["image"]) == ["a", "c"]
 
-    def test_neither_are_values_of_older_files(self, made):
+    def test_values_of_older_files_are_not_shown(self, made):
         made.references()
         made.method()
         made.evaluate(metrics=("psnr", "ssim"))

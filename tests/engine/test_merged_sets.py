@@ -58,7 +58,7 @@ def test_shards_have_the_value_of_one_run(shards, extracted, compared):
     assert len(extracted) == done
 
 
-def test_what_cannot_be_closed_stays_stale_and_is_told(shards, extracted):
+def test_a_set_that_cannot_be_computed_stays_stale_and_is_reported(shards, extracted):
     for name in ("one", "two"):
         evaluate(f"{name}/near", f"{name}-results", reference="ref")
         shutil.rmtree(shards / f"{name}-results" / "features")

@@ -108,7 +108,7 @@ class TestMixed:
         assert "40" in failure.error
         assert "its reference" in failure.error
 
-    def test_so_does_one_whose_reference_cannot_be_read(self, made):
+    def test_an_output_with_an_unreadable_reference_gets_an_error_too(self, made):
         references = made.references()
         made.method()
         (references / "b.png").write_bytes(b"no image")

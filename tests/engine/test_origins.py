@@ -48,7 +48,7 @@ class TestDatasets:
         assert "--replace" in caught.value.hint
         assert sets.files() == before
 
-    def test_so_is_one_with_the_same_ids_and_another_method(self, sets):
+    def test_a_set_with_the_same_ids_and_another_method_is_refused(self, sets):
         evaluate(sets, "Set5/mine", "Set5/HR")
         for image, other in zip("abc", "xyz", strict=True):
             (sets.root / f"Set14/HR/{other}.png").rename(sets.root / f"Set14/HR/{image}.png")
@@ -95,7 +95,7 @@ class TestDatasets:
         write_png(sets.root / "Set5/HR/a.png", picture(77))  # the user's own change
         assert evaluate(sets, "Set5/mine", "link/HR").scored == 1
 
-    def test_what_changed_at_its_place_is_scored_anew(self, sets):
+    def test_changed_files_are_scored_again(self, sets):
         evaluate(sets, "Set5/mine", "Set5/HR")
         (sets.root / "Set5/HR/a.png").unlink()
         write_png(sets.root / "Set5/HR/b.png", picture(77))
@@ -174,7 +174,7 @@ class TestMethods:
 class TestProjects:
     """A project that is checked out elsewhere, with its results, goes on as it was."""
 
-    def test_outputs_that_changed_are_scored_anew(self, made):
+    def test_changed_outputs_are_scored_again(self, made):
         for name in ("build-1", "build-2"):
             made.references(folder=f"{name}/hr")
             for seed, image in enumerate(IMAGES):

@@ -131,7 +131,7 @@ def test_a_method_is_refused_where_no_dataset_takes_one(spec, run):
         run(spec, methods=[str(spec.root)])
 
 
-def test_so_is_a_template_of_a_method_s_names(spec):
+def test_a_template_for_such_a_dataset_is_refused(spec):
     with pytest.raises(IqbenchError) as caught:
         planning.plan_run([spec.open()], [], output_name="{id}_x4")
     assert caught.value.hint == "Leave --method, --methods-in, --output-name and --match out"

@@ -128,7 +128,7 @@ def test_no_datasets_no_plan():
         ({"output_name": "../{id}"}, "leads out of the method's folder"),
     ],
 )
-def test_what_is_misspelt_is_refused_in_one_sentence(made, options, message):
+def test_misspelt_names_are_refused(made, options, message):
     made.references()
     made.method("one")
     with pytest.raises(IqbenchError) as caught:

@@ -160,7 +160,7 @@ def test_tables_are_equal_to_the_bit_and_as_much_is_said(tmp_path):
     wait_for(lambda: processes("raylet") <= before)
 
 
-def test_whatever_is_killed_the_tables_are_those_of_an_undisturbed_run(made):
+def test_tables_equal_those_of_an_undisturbed_run_after_any_kill(made):
     chance = random.Random(SEED)
     kinds = ["worker", "node", "driver", "worker", "driver", "node"]
     chance.shuffle(kinds)

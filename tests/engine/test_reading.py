@@ -214,7 +214,7 @@ class TestFit:
         check_fit(reference, output, (chosen.fidelity, chosen.perception))
 
     @pytest.mark.parametrize("channels", [1, 3])
-    def test_what_is_alike_fits(self, channels):
+    def test_equal_kinds_of_images_fit(self, channels):
         self.fit(self.picture(channels=channels), self.picture(channels=channels))
 
     def test_depths_may_differ(self):
@@ -236,11 +236,11 @@ class TestFit:
         with pytest.raises(IqbenchError, match="Nothing is resized"):
             self.fit(self.picture(), self.picture(height=48, width=64))
 
-    def test_what_no_view_can_compare_is_refused_whole(self):
+    def test_pairs_that_no_view_can_compare_are_refused(self):
         with pytest.raises(IqbenchError, match=r"y.png is gray, its reference x.png is colour"):
             self.fit(self.picture(), self.picture("y.png", channels=1))
 
-    def test_what_some_view_can_compare_is_left_to_the_views(self):
+    def test_pairs_that_some_view_can_compare_are_accepted(self):
         gray = self.picture(channels=1)
         # Luma cannot be kept of an output with colours; LPIPS sees RGB.
         self.fit(gray, self.picture("y.png"), "sr-y-rounded:scale=4")

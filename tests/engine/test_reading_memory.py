@@ -126,7 +126,7 @@ class TestExhausted:
         (failure,) = made.evaluate().failures
         assert failure.error.endswith("mine/b.png cannot be read: ZeroDivisionError: division")
 
-    def test_an_interruption_is_none(self, made, fail):
+    def test_an_interruption_is_not_an_error_of_an_image(self, made, fail):
         made.references()
         made.method()
         fail("mine/b.png", KeyboardInterrupt())

@@ -11,7 +11,7 @@ from iqbench.engine.ledger import reasons
 from iqbench.images.write import write_png
 
 
-def test_each_reason_stands_once_after_its_columns():
+def test_each_reason_is_shown_once_after_its_columns():
     errors = {"psnr": "too small", "fid": "no weights", "ssim": "too small"}
     assert reasons(errors) == "psnr, ssim: too small; fid: no weights"
 

@@ -124,12 +124,12 @@ class TestNothingStale:
         assert board["complete"].to_dict() == {"one": True, "two": False}
         assert board["n"].to_dict() == {"one": 3, "two": 2}
 
-    def test_so_do_scores_of_metrics_that_are_not_asked_for_this_time(self, scored):
+    def test_scores_of_metrics_that_are_not_requested_are_kept(self, scored):
         (scored.root / "out/two/b.png").unlink()
         scored.evaluate(metrics=("ssim",))
         assert ("two", "b") not in scored.values("psnr")
 
-    def test_so_do_the_outputs_of_a_method_that_vanished_one_and_all(self, scored):
+    def test_all_outputs_of_a_vanished_method_are_failures(self, scored):
         for path in (scored.root / "out/two").iterdir():
             path.unlink()
         summary = scored.evaluate()

@@ -81,7 +81,7 @@ class TestWhatIsScored:
         assert "d.png" in warning
         assert "left out" in warning
 
-    def test_what_is_no_image_beside_the_references_is_left_out_with_a_warning(self, made):
+    def test_other_files_beside_the_references_are_left_out_with_a_warning(self, made):
         hr = made.references()
         for name in ("d.txt", "a.csv", "b.csv", "c.json"):
             (hr / name).write_text("")
@@ -234,7 +234,7 @@ class TestDatasetsFile:
         assert set(made.scores(dataset="other")["metric"]) == {"ssim"}
         assert set(made.scores(dataset="other")["method"]) == {"mine", "second"}
 
-    def test_progress_is_told_dataset_by_dataset(self, made, file):
+    def test_progress_is_reported_for_each_dataset(self, made, file):
         class Listener:
             def __init__(self):
                 self.heard = []

@@ -119,7 +119,7 @@ def test_names_are_compared_as_they_are_asked_to_be(made, match):
     assert {image for _, image in made.values()} == {"0001", "0002", "0010"}
 
 
-def test_one_output_that_two_references_claim_is_scored_for_neither(made):
+def test_an_output_that_matches_two_references_is_not_scored(made):
     made.references(("a/1", "b/1", "c/2"))
     made.method(images=("1", "2"))
     summary = made.evaluate(match="flat")

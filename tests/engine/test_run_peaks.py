@@ -172,7 +172,7 @@ def test_nothing_is_computed_twice_and_each_peak_has_its_own_scores(noted):
     assert set(noted.scores()["signature"].str.rpartition("|")[2]) == {"peak=4095", "view=rgb"}
 
 
-def test_an_explicit_peak_is_no_answer_to_what_the_files_say(made):
+def test_an_explicit_peak_does_not_change_the_records_of_files(made):
     """The tables hold values of peak 4095, but of these files 65535 is right."""
     write(made.root / "hr", twelve, scaled)
     write(made.root / "out/mine", degraded, scaled)
@@ -211,7 +211,7 @@ def test_several_peaks_in_a_dataset_are_not_averaged(noted):
     assert not read_board(noted.results, {}).table.frame["complete"].any()
 
 
-def test_dark_files_without_a_note_are_told_of_once_and_keep_16_bits(made):
+def test_dark_files_without_a_record_give_one_warning_and_keep_16_bits(made):
     write(made.root / "hr", twelve, plain)
     write(made.root / "out/mine", degraded, plain)
     (warning,) = made.evaluate().warnings
@@ -238,7 +238,7 @@ def test_views_that_round_to_8_bits_start_from_the_peak(noted):
     assert noted.values()["mine", "a"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_orientations_that_were_applied_are_said_once(made):
+def test_applied_orientations_are_reported_once(made):
     for seed, image in enumerate(IMAGES):
         folder = made.root / "hr"
         folder.mkdir(exist_ok=True)

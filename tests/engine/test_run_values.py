@@ -108,7 +108,7 @@ class TestValues:
 
 
 class TestUndefined:
-    def test_what_does_not_exist_is_no_failure_and_leaves_the_method_complete(self, made):
+    def test_an_undefined_value_is_no_failure_and_the_method_is_complete(self, made):
         write_png(made.root / "hr/flat.png", np.full((24, 32, 3), 90, np.uint8))
         made.references(("a",))
         made.method(images=("a",))

@@ -104,7 +104,7 @@ def test_only_the_broken_images_lack_only_that_value(make_scorer, step, broken, 
                 assert outcome.value == pytest.approx(error, rel=1e-5)
 
 
-def test_what_fails_on_a_reference_fails_for_all_its_outputs(make_scorer, fragile):
+def test_a_failure_on_a_reference_is_an_error_of_all_its_outputs(make_scorer, fragile):
     fragile("prepare")
     white = photograph(24, 28)
     white[0, 0] = 255
@@ -123,7 +123,7 @@ def test_what_fails_on_a_reference_fails_for_all_its_outputs(make_scorer, fragil
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
     ],
 )
-def test_memory_that_ran_out_is_said_in_words(make_scorer, fragile, step, error):
+def test_an_error_says_that_memory_ran_out(make_scorer, fragile, step, error):
     fragile(step, error)
     batch = batch_with({0, 1, 2, 3})
     batch.references[0].pixels[0, 0] = 255

@@ -226,7 +226,7 @@ def test_patches_cover_two_grids(monkeypatch):
 
 
 @pytest.mark.parametrize("memory", [0, 2**28])
-def test_features_are_read_in_blocks_whatever_fits_into_memory(tmp_path, monkeypatch, memory):
+def test_features_are_read_in_blocks_of_any_size(tmp_path, monkeypatch, memory):
     from iqbench.results import features as module
 
     monkeypatch.setattr(module, "_IN_MEMORY", memory)
@@ -301,7 +301,7 @@ def test_two_methods_of_a_folder_are_compared_by_their_sets(extracted, folders):
     assert row["low"] < row["difference"] < row["high"]
 
 
-def test_what_sets_have_no_part_in_says_so(extracted, folders, capsys):
+def test_commands_without_values_of_sets_say_so(extracted, folders, capsys):
     evaluate("near", "far", metrics=("psnr", "ssim", "fid"))
     for columns in ("psnr,ssim,fid", "all"):
         command("correlate", "--columns", columns)

@@ -69,7 +69,7 @@ class TestShard:
     ],
     ids=str,
 )
-def test_from_python_what_is_no_text_is_refused_too(made, option, said):
+def test_values_that_are_not_text_are_refused_in_python(made, option, said):
     made.references()
     made.method()
     with pytest.raises(IqbenchError, match=said):
@@ -146,7 +146,7 @@ class TestTogether:
                         assert kept[key] == value
             same(made.results, made.root / "whole")
 
-    def test_where_one_announces_what_another_has_scored(self, made, monkeypatch):
+    def test_a_run_plans_an_image_that_another_run_has_scored(self, made, monkeypatch):
         scenes(made)
         first = [True]
         announce = Ledger.announce

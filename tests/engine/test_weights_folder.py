@@ -89,7 +89,9 @@ def test_features_of_sets_are_those_of_the_network_in_the_folder(made, folders):
 
 
 @pytest.mark.parametrize("metrics", [["fid"], ["niqe", "kid"]])
-def test_what_is_nowhere_is_said_before_anything_is_computed(nothing_elsewhere, tmp_path, metrics):
+def test_missing_folders_are_reported_before_anything_is_computed(
+    nothing_elsewhere, tmp_path, metrics
+):
     (tmp_path / "weights").mkdir()
     requests = resolve_metrics(metrics)
     with pytest.raises(IqbenchError, match=r"inception|niqe"):

@@ -226,7 +226,7 @@ def damage(folder: Path) -> None:
         (damage, "is not the file that was written"),
     ],
 )
-def test_what_cannot_be_believed_is_refused_and_changes_nothing(leaderboard, script, change, told):
+def test_implausible_values_are_refused_and_change_nothing(leaderboard, script, change, told):
     shutil.copytree("submissions/swinir", "results")
     change(Path("submissions/edsr"))
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}

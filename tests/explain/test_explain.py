@@ -164,7 +164,7 @@ def test_mistakes_are_said_in_words(cat, change, says):
     assert says is None or says in best["protocol"]
 
 
-def test_of_what_the_digits_cannot_tell_apart_the_plainest_is_first(cat):
+def test_among_conventions_with_equal_digits_the_simplest_is_first(cat):
     exact = psnr(*(image.astype(np.float64) for image in pixels(cat)))
     for digits in (0, 1, 2, 4):
         frame = judged(cat, "psnr", f"{exact:.{digits}f}")
@@ -260,7 +260,7 @@ SR_Y = "sr-y:scale=4"
 RGB = "rgb, denoise-rgb, deblur-rgb, deblur-ssim3d, lowlight, compression, sidd"
 
 
-def test_what_nothing_reproduces_has_the_nearest_first(cat):
+def test_without_a_match_the_nearest_convention_is_first(cat):
     frame = judged(cat, "ssim", "0.1234567")
     assert not frame["reproduces"].any()
     assert frame["difference"].abs().is_monotonic_increasing
@@ -275,7 +275,7 @@ def test_the_printed_digits_say_what_agrees(digits):
 
 
 @pytest.mark.parametrize("text", ["", "nan", "28.4.2", "28.42 s"])
-def test_what_is_no_number_is_refused(cat, text):
+def test_values_that_are_not_numbers_are_refused(cat, text):
     with pytest.raises(IqbenchError, match="no number"):
         explain(*cat, metric="psnr", value=text)
 

@@ -290,7 +290,7 @@ def test_a_pattern_reads_any_line(tmp_path):
         ("v.log", "nothing\n", "holds no value of psnr"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_name(tmp_path, name, text, message):
+def test_impossible_values_are_refused_by_name(tmp_path, name, text, message):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(IqbenchError, match=message):
@@ -334,7 +334,7 @@ def test_images_are_called_as_files_are(name):
     assert NAMES.find(name) == 0
 
 
-def test_a_name_of_two_images_is_none():
+def test_a_name_that_fits_two_images_is_refused():
     names = Names(["a/1", "b/1"], [["1.png"], ["1.png"]])
     assert names.find("1") is None
     assert names.find("b/1") == 1
@@ -347,7 +347,7 @@ def test_values_of_several_metrics_are_given_by_metric():
         gather({"psnr": 1e-6}, [None], {"niqe": {"baby": 3}}, None, NAMES)
 
 
-def test_yaml_whose_aliases_stand_for_billions_of_values_is_refused(tmp_path):
+def test_yaml_with_aliases_for_billions_of_values_is_refused(tmp_path):
     path = tmp_path / "values.yaml"
     lines = ["a0: &a0 {baby: 1}"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
@@ -356,7 +356,7 @@ def test_yaml_whose_aliases_stand_for_billions_of_values_is_refused(tmp_path):
         read_values(path, ["psnr"], NAMES, None)
 
 
-def test_a_key_that_stands_twice_in_yaml_is_refused(tmp_path):
+def test_a_duplicate_key_in_yaml_is_refused(tmp_path):
     path = tmp_path / "values.yaml"
     path.write_text("baby: 33.20\nbaby: 33.30\n")
     with pytest.raises(IqbenchError, match="line 2: key 'baby' is there a second time"):

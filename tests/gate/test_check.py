@@ -57,7 +57,7 @@ def test_a_loss_within_the_margin_is_the_same_however_significant() -> None:
     assert row["verdict"] == "same"
 
 
-def test_a_loss_of_the_margin_is_worse_whatever_its_last_bits() -> None:
+def test_a_loss_of_the_margin_is_worse_despite_rounding() -> None:
     for start in (0.1, 27.3, 33.33):
         values = shifted(LARGE, start)
         assert verdict(values, shifted(values, -0.05)) == "worse"
@@ -109,7 +109,7 @@ def test_each_metric_has_a_direction_and_a_margin(
     assert verdict([before] * 8, [after] * 8, metric) == expected
 
 
-def test_what_has_no_direction_has_no_margin_and_never_fails() -> None:
+def test_metrics_without_a_direction_have_no_margin_and_never_fail() -> None:
     values = {("set5", "edsr", "tv-output"): SMALL, PSNR: SMALL}
     found = checked(side(values), side({**values, ("set5", "edsr", "tv-output"): [0.1] * 5}))
     row = found.rows.set_index("metric").loc["tv-output"]
@@ -198,7 +198,7 @@ def test_a_value_that_became_undefined_or_failed_is_missing() -> None:
         assert row["lacking"] == f"missing: 1 of 5 images ({error})"
 
 
-def test_what_the_baseline_has_no_value_of_is_new() -> None:
+def test_values_that_are_undefined_in_the_baseline_are_new() -> None:
     before: list[Any] = [*SMALL[:4], "undefined: the reference is flat"]
     found = checked(side({PSNR: before}), side({PSNR: SMALL}))
     assert (only(found)["verdict"], only(found)["n"]) == ("same", 4)

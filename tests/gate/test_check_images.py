@@ -140,7 +140,7 @@ def test_no_limit_is_shown_as_none() -> None:
     assert row_of(LARGE, LARGE, "tv-output")["image_margin"] == ""
 
 
-def test_what_has_no_direction_has_no_image_margin() -> None:
+def test_metrics_without_a_direction_have_no_image_margin() -> None:
     assert outcome([0.2] * 5, [0.2, 0.2, 9.0, 0.2, 0.2], "tv-output") == ("changed", "", 0)
 
 

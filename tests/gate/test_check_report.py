@@ -233,7 +233,7 @@ def test_nothing_compared_is_a_failure_everywhere(before: Any) -> None:
     assert junit(result).find(".//failure[@type='nothing compared']") is not None
 
 
-def test_two_signatures_are_told_apart() -> None:
+def test_two_signatures_are_shown_separately() -> None:
     both = joined(
         *(
             side({("set5", "edsr", "psnr"): VALUES}, signature=f"metric={{metric}}|view={view}")

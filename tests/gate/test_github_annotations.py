@@ -78,7 +78,7 @@ def test_a_missing_image_is_shown_at_its_own_line() -> None:
     assert where["line"] == "7"
 
 
-def test_no_more_errors_than_github_shows_and_the_rest_is_counted() -> None:
+def test_errors_beyond_the_limit_of_github_are_counted() -> None:
     names: list[Key] = [("set5", f"method{number:02}", "psnr") for number in range(14)]
     read = commands(render_github(found(names)))
     assert [kind for kind, _, _ in read] == ["error"] * 10

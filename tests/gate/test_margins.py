@@ -77,7 +77,7 @@ def test_a_given_margin_comes_first_and_the_longest_name_wins():
         ("=1", "unknown metric of --margin"),
     ],
 )
-def test_what_is_no_margin_is_refused(text, message):
+def test_invalid_margins_are_refused(text, message):
     with pytest.raises(IqbenchError, match=message):
         parse_margins([text], METRICS)
 

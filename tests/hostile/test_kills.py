@@ -45,7 +45,7 @@ def test_every_difference_is_seen():
         assert f"column {column}" in kills.differences(other, SOUND, whole=True)
 
 
-def test_what_was_flushed_and_is_gone_is_lost(tmp_path):
+def test_flushed_rows_that_are_missing_count_as_lost(tmp_path):
     log = tmp_path / "log"
     log.write_text(
         '[["set","m","a","psnr","view=rgb"]]\n"flushed"\n[["set","m","b","psnr","view=rgb"]]\n'

@@ -153,7 +153,7 @@ DATA = SHARED / "data"
 
 @needs(DATA)
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_set5_comes_out_as_it_was_published(scale, tmp_path):
+def test_set5_equals_the_published_inputs(scale, tmp_path):
     job = resolve_degradation(f"bicubic:scale={scale}")
     done = degrade_files(job, DATA / "Set5" / f"HR_x{scale}", tmp_path)
     assert len(done.written) == 5

@@ -67,7 +67,7 @@ def test_a_folder_is_blurred_by_a_kernel(tmp_path):
         (None, "", "cannot read the kernel"),
     ],
 )
-def test_what_is_no_kernel_is_refused_before_anything_is_written(tmp_path, name, content, message):
+def test_invalid_kernels_are_refused_before_anything_is_written(tmp_path, name, content, message):
     path = tmp_path / (name or "nowhere.txt")
     if name:
         path.write_text(content)

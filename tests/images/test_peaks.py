@@ -94,7 +94,7 @@ class TestNotes:
         assert settled(deep(5, 1000, noted=10), deep(5, 1000, noted=12))[0] == (1023, 1023)
         assert settled(deep(5, 1000, noted=10), deep(5, 4001, noted=12))[0] == (4095, 4095)
 
-    def test_eight_bits_keep_their_peak_whatever_is_noted(self):
+    def test_eight_bits_keep_their_peak_despite_any_record(self):
         plain = image(np.array([1, 2, 3], np.uint8))
         assert settled(plain, plain) == ((255, 255), [])
         peaks, texts = settled(deep(5, 4001, noted=12), shallow(0, 249))

@@ -105,7 +105,7 @@ class TestOneColumn:
     @pytest.mark.parametrize(
         "copied", [lambda one: one.clone(), deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
     )
-    def test_a_copy_has_what_was_scored_and_goes_its_own_way(self, metric, copied):
+    def test_a_copy_has_the_scores_and_is_independent(self, metric, copied):
         metric.update(*photographs())
         other = copied(metric)
         other.update(*photographs(2, seed=1))
@@ -113,7 +113,7 @@ class TestOneColumn:
         assert other.compute().item() == expected(photographs(), photographs(2, seed=1))["psnr"]
 
     @pytest.mark.usefixtures("pretrained_networks")
-    def test_neither_pickles_nor_checkpoints_hold_a_network(self):
+    def test_pickles_and_checkpoints_contain_no_network(self):
         metric = EvaluatorMetric("lpips-alex")
         metric.update(*photographs(side=64))
         assert len(pickle.dumps(metric)) < 20_000

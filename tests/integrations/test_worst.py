@@ -82,7 +82,7 @@ def test_images_of_a_list_may_differ_in_size(evaluator):
 
 
 @pytest.mark.filterwarnings("ignore:.*not numbers:iqbench.IqbenchWarning")
-def test_what_has_no_value_is_not_kept(evaluator):
+def test_images_without_a_value_are_not_kept(evaluator):
     worst = WorstImages(evaluator, "psnr", 2)
     output, reference = photographs([0.1, 0.1])
     output[0, 0, 0, 0] = torch.nan

@@ -286,7 +286,7 @@ def test_gradients_of_lpips_are_those_of_finite_differences(tiny_lpips):
         (lambda: LPIPSLoss(reduction="average"), "unknown reduction 'average'"),
     ],
 )
-def test_what_is_unknown_is_refused_when_the_loss_is_made(make, message):
+def test_unknown_options_are_refused_when_the_loss_is_created(make, message):
     with pytest.raises(IqbenchError) as caught:
         make()
     assert str(caught.value).startswith(message)

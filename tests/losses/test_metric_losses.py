@@ -312,7 +312,7 @@ class TestAnyMetric:
             (lambda: PSNRLoss(reduction="average"), "unknown reduction 'average'"),
         ],
     )
-    def test_what_cannot_be_minimised_is_refused(self, make_it, message):
+    def test_metrics_without_a_gradient_are_refused(self, make_it, message):
         with pytest.raises(IqbenchError) as caught:
             make_it()
         assert str(caught.value).startswith(message)

@@ -111,7 +111,7 @@ def test_worse_photographs_have_higher_values() -> None:
 
 
 @needs_model
-def test_a_flat_image_has_no_value_whatever_its_gray() -> None:
+def test_a_flat_image_has_no_value_at_any_gray() -> None:
     flat = torch.arange(256).reshape(256, 1, 1, 1).expand(256, 1, 16, 17) / 255
     assert brisque(flat).isnan().all()
     board = torch.from_numpy(np.indices((32, 32)).sum(0) % 2).float()

@@ -173,7 +173,7 @@ def test_a_flat_image_has_no_value(make_scorer):
 
 
 @needs_model
-def test_the_view_is_rgb_whatever_luma_the_protocol_gives_fidelity(make_scorer):
+def test_the_view_is_rgb_under_any_luma_of_the_protocol(make_scorer):
     pixels = data.astronaut()[:200, :300]
     image = Picture(pixels, digest="", name="made", bytes=0)
     scorer = make_scorer(["niqe", "psnr"], protocol="sr-y:scale=4")

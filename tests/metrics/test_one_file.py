@@ -86,7 +86,7 @@ def test_its_role_gives_its_place_in_a_leaderboard_and_the_front(results):
     assert set(found.table.frame["ranked_by"]) == {"mae"}
 
 
-def test_its_words_stand_in_the_report(results):
+def test_its_definition_is_in_the_report(results):
     html = report_page(results, {}).html
     assert "<p>The mean of |reference - output|.</p>" in html
     assert "<p>Over channels and positions, of values in [0, 1].</p>" in html

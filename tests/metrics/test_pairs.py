@@ -202,7 +202,7 @@ class TestTypes:
         assert "image / 255" in caught.value.hint
 
     @pytest.mark.parametrize("image", [np.zeros((40, 40, 3)), [[0.0]], None, 0.5])
-    def test_what_is_no_tensor_is_refused(self, function, image):
+    def test_values_that_are_not_tensors_are_refused(self, function, image):
         with pytest.raises(IqbenchError, match=f"the output is of type {type(image).__name__}"):
             function(torch.rand(1, 3, 40, 40), image)
 
@@ -216,7 +216,7 @@ class TestTypes:
         ],
         ids=["sparse", "complex", "nested"],
     )
-    def test_what_is_not_dense_and_real_is_refused(self, function, made):
+    def test_tensors_that_are_not_dense_and_real_are_refused(self, function, made):
         image = made(torch.rand(1, 3, 40, 40))
         with pytest.raises(
             IqbenchError, match=r"the (reference|target) is not a dense tensor of real numbers"
@@ -313,7 +313,7 @@ class TestRange:
         function(reference, output).nansum().backward()
         assert output.grad.isfinite().all()
 
-    def test_noise_that_nobody_cut_off_has_its_psnr(self):
+    def test_unclipped_noise_has_its_psnr(self):
         clean = torch.rand(1, 3, 200, 200)
         noisy = clean + 75 / 255 * torch.randn(clean.shape)
         expected = 20 * math.log10(255 / 75)

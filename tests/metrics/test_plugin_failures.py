@@ -142,7 +142,7 @@ def test_what_cannot_be_loaded_is_refused_before_anything_is_scored(
     assert not made.results.exists()
 
 
-def test_broken_columns_keep_nobody_from_other_metrics(
+def test_broken_columns_of_a_plugin_do_not_affect_other_metrics(
     plug_in: Install, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug_in(columns=FAILS)
@@ -165,7 +165,9 @@ def test_metrics_of_iqbench_name_no_package() -> None:
     assert {package_of(one) for one in metric_classes().values()} == {""}
 
 
-def test_its_own_words_are_shown(plug_in: Install, iqbench_command: Callable[..., str]) -> None:
+def test_the_description_of_the_plugin_is_shown(
+    plug_in: Install, iqbench_command: Callable[..., str]
+) -> None:
     plug_in()
     shown = iqbench_command("metrics", "show", "broken")
     assert shown.startswith("broken, version 1, of iqbench-broken 2.1\n")

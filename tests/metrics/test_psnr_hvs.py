@@ -137,13 +137,13 @@ def test_flat_images_differ_by_their_mean_alone(first, second):
         assert function(*flat).item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_what_masks_is_never_less_than_nothing():
+def test_masking_never_makes_an_error_negative():
     for size in ((33, 40), (64, 24)):
         pair = [tensor(image) for image in pixels(*size)]
         assert psnr_hvsm(*pair).item() > psnr_hvs(*pair).item()
 
 
-def test_equal_images_are_infinitely_alike_and_have_gradients():
+def test_equal_images_have_an_infinite_value_and_gradients():
     reference, output = map(tensor, pixels(24, 25))
     for function in FUNCTIONS.values():
         assert function(reference, reference).item() == math.inf

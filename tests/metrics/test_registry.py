@@ -104,7 +104,7 @@ def test_no_column_is_computed_twice():
         ("perceptual-vgg16-relu1_2-l1-net=vgg19", "unknown metric 'perceptual-vgg16-relu1_2-l1-n"),
     ],
 )
-def test_what_is_unknown_is_refused_with_the_nearest(spec, message):
+def test_unknown_names_are_refused_with_the_nearest_name(spec, message):
     with pytest.raises(IqbenchError) as caught:
         resolve_metrics([spec])
     assert str(caught.value).startswith(message)
@@ -299,7 +299,7 @@ class Fragile(Metric):
 
 
 @pytest.mark.parametrize("place", ["maps", "close"])
-def test_what_a_metric_raises_is_an_error_of_its_own_values(installed, make_scorer, place):
+def test_an_exception_of_a_metric_is_an_error_of_its_own_values(installed, make_scorer, place):
     installed(Fragile)
     generator = np.random.default_rng(0)
     reference, good, bad = generator.integers(0, 200, (3, 17, 13, 3), dtype=np.uint8)

@@ -124,7 +124,7 @@ def test_sets_of_one_kind_are_near_zero_and_others_are_not():
 
 
 @pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])
-def test_what_is_no_pair_of_sets_is_refused(distance):
+def test_invalid_pairs_of_sets_are_refused(distance):
     good = features(5, 4, 0)
     for bad, why in (
         (good[:1], "at least two images"),

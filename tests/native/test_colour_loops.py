@@ -95,7 +95,7 @@ def test_xyb_is_off_by_rounding(size):
     assert torch.allclose(compiled, plain, rtol=0, atol=2e-6)
 
 
-def test_light_below_zero_is_none():
+def test_negative_light_counts_as_zero():
     compiled, plain = both(SurroundedXyb().forward, torch.full((1, 3, 4, 4), -1.0))
     assert torch.allclose(compiled, plain, rtol=0, atol=1e-7)
 

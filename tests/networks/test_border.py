@@ -26,7 +26,7 @@ def test_what_lies_outside_is_what_numpy_puts_there(edge, size, before, after, a
 @pytest.mark.parametrize("edge", MODES)
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.integers(1, 6), st.booleans())
-def test_rows_as_they_come_are_those_of_the_whole(edge, heights, border, flush):
+def test_rows_of_bands_equal_those_of_the_whole_image(edge, heights, border, flush):
     heights = heights if sum(heights) else [*heights, 1]
     image = torch.rand(1, 2, sum(heights), 3)
     stream = BorderedStream(PointwiseStream(lambda rows: rows), border, edge)

@@ -163,7 +163,7 @@ def test_nothing_comes_of_an_image_without_rows():
         assert layer.stream().push(None, last=True) is None
 
 
-def test_what_is_kept_is_a_copy_and_does_not_keep_the_band_alive():
+def test_kept_rows_are_a_copy_and_do_not_keep_the_band_alive():
     layer = Convolution(2, 3, 3).double()
     image = image_of(20)
     stream = layer.stream()

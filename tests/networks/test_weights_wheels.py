@@ -79,7 +79,7 @@ def test_tensors_of_inception_lie_in_the_order_of_its_convolutions(tmp_path):
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 @pytest.mark.parametrize("content", [b"<html>please log in</html>", None], ids=["text", "empty"])
-def test_what_is_no_such_wheel_is_refused(tmp_path, read, content):
+def test_other_wheels_are_refused(tmp_path, read, content):
     path = tmp_path / "a.whl"
     if content is None:
         made_wheel(path, {"other": b""})

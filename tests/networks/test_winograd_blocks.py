@@ -95,7 +95,7 @@ def test_errors_have_no_direction():
 
 @pytest.mark.parametrize("channels", [64, 256])
 @pytest.mark.parametrize("width", [4, 37, 200])
-def test_neither_threads_nor_images_beside_it_nor_pieces_change_a_bit(threads, channels, width):
+def test_threads_other_images_and_pieces_change_no_bit(threads, channels, width):
     weight, bias = filters(channels, 128)
     convolve = WinogradBlocks(weight, bias)
     images = image(3, channels, 31, width)
@@ -129,7 +129,7 @@ class TestBfloat16:
         assert found.dtype == torch.bfloat16
         assert torch.equal(found, wide.bfloat16())
 
-    def test_what_is_not_finite_stays_so(self):
+    def test_infinite_and_undefined_values_stay(self):
         weight, bias = filters(16, 64)
         for strange in (float("nan"), float("inf")):
             x = torch.zeros(1, 16, 9, 9)

@@ -48,7 +48,7 @@ class TestWhen:
         monkeypatch.setattr(library, "available", lambda: False)
         assert not pays_for(self.x, self.weight)
 
-    def test_never_in_training_not_even_for_what_has_no_gradients(self):
+    def test_never_in_training_even_without_gradients(self):
         with torch.no_grad():
             assert not pays_for(self.x, self.weight)
         layer = Convolution(64, 64, 3, padding=1)
@@ -68,7 +68,7 @@ class TestRows:
         assert rows // 4 * across >= 84
         assert rows == 4 or (rows // 4 - 1) * across < 84
 
-    def test_they_do_not_matter_where_the_plain_sum_is_taken(self, monkeypatch):
+    def test_bands_do_not_matter_for_the_direct_sum(self, monkeypatch):
         assert rows_at_once(torch.zeros(32, 64, 3, 3), 30) is None
         assert rows_at_once(torch.zeros(256, 256, 3, 3, dtype=torch.float64), 30) is None
         monkeypatch.setattr(library, "available", lambda: False)

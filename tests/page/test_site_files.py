@@ -200,7 +200,7 @@ class TestHistory:
         old = pd.read_csv(site / "versions" / "1.csv")
         assert set(old["method"]) == {"bicubic", "edsr"}
 
-    def test_what_is_gone_is_said_too(self, results, site):
+    def test_removed_methods_are_reported(self, results, site):
         score_method(results, "Set5", "=swinir", 3)
         build_site(results, site)
         built = build_site(results, site, {"method": ("bicubic", "edsr"), "metric": ("psnr",)})

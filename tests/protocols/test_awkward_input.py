@@ -254,7 +254,7 @@ def test_transparency_is_refused_where_the_cited_code_drops_it(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", load_presets())
-def test_what_is_left_of_no_pixel_has_no_value(tmp_path, name):
+def test_an_image_without_remaining_pixels_has_no_value(tmp_path, name):
     # The cited code gives NaN, -Inf or an exception for images below its window or border.
     side = 2 * SCALE + 1 if name.startswith("sr-") else 10
     images = tuple(image[:side, :side] for image in PICTURES["tiny"])

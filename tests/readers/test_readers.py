@@ -429,7 +429,7 @@ def test_an_older_triton_is_left_alone(monkeypatch, installed, known):
     assert gpu.has_triton() is known
 
 
-def test_kernels_that_do_not_compile_are_told_of_and_not_used(monkeypatch):
+def test_kernels_that_do_not_compile_give_a_warning_and_are_not_used(monkeypatch):
     def broken():
         raise RuntimeError("no compiler")
 

@@ -192,7 +192,7 @@ class TestKilled:
 
 
 class TestRecord:
-    def test_it_tells_what_was_done(self, tables):
+    def test_the_result_says_what_was_done(self, tables):
         remove_method(tables.root, "edsr", ["urban"])
         rename_method(tables.root, "edsr", "new")
         first, second = read_changes(tables.root)
@@ -213,7 +213,7 @@ class TestRecord:
             *("scores/set5/swinir/x.parquet", "changes/set5/edsr/x.parquet", ""),
         ],
     )
-    def test_a_strangers_record_deletes_nothing_else(self, tables, name):
+    def test_an_untrusted_record_deletes_no_other_files(self, tables, name):
         remove_method(tables.root, "edsr")
         (file,) = tables.root.glob("changes/*.json")
         content = json.loads(file.read_text()) | {"parts": [name]}

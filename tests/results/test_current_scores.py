@@ -209,7 +209,7 @@ class Model:
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(ACTION, max_size=25))
-def test_whatever_is_written_in_whatever_order_reads_back_like_two_dicts(
+def test_rows_written_in_any_order_read_back_like_two_dicts(
     new_bench: Callable[[], Bench], actions: list[tuple[str, Any, Any]]
 ) -> None:
     bench, model = new_bench(), Model()

@@ -46,7 +46,7 @@ class TestMeans:
         assert found.loc["a", "value"] == math.inf
         assert np.isnan(found.loc["b", "value"])
 
-    def test_of_no_images_there_are_none(self):
+    def test_without_images_there_are_no_groups(self):
         assert means({"a/1": 1.0}, []).empty
         assert means({}, ["a/1"]).empty
 

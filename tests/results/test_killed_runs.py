@@ -136,7 +136,7 @@ def test_an_interrupted_run_keeps_what_it_has_and_merges(bench: Bench) -> None:
     assert len(bench.parts()) == len(bench.parts("images")) == 1
 
 
-def test_a_killed_process_leaves_what_it_flushed(bench: Bench) -> None:
+def test_a_killed_process_leaves_its_flushed_rows(bench: Bench) -> None:
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
@@ -313,7 +313,7 @@ def test_the_last_row_of_each_identity_counts_however_many_names_there_are(
     assert found.column("value").to_pylist() == list(range(len(keys) // 2, len(keys)))
 
 
-def test_what_a_dead_run_left_half_written_is_swept_a_day_later(bench: Bench) -> None:
+def test_unfinished_files_of_a_dead_run_are_deleted_a_day_later(bench: Bench) -> None:
     flush(bench, "a")
     folder = bench.parts()[0].parent
     old, new = folder / ".old.parquet.tmp", folder / ".new.parquet.tmp"

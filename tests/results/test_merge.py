@@ -138,7 +138,7 @@ class TestDifferences:
         merge_results([one, two], made.root / "merged", keep="last")
         pd.testing.assert_frame_equal(facts(made.root / "merged"), facts(two))
 
-    def test_columns_of_a_later_release_are_not_lost_in_silence(self, made):
+    def test_columns_of_a_later_release_are_refused(self, made):
         mine = made.method("mine")
         one, two = (evaluate(made, mine, name) for name in ("one", "two"))
         put(made, "two", lambda table: table.append_column("later", pa.nulls(len(table))))

@@ -346,7 +346,7 @@ def test_a_dataset_or_method_that_is_not_scored_is_named(role):
         )
 
 
-def test_what_has_no_partner_is_counted():
+def test_values_without_a_partner_are_counted():
     table = table_of([("d", "m", "a"), ("d", "m", "b"), ("d", "n", "a")])
     rows = named("a", "x", "y", "z", "w").assign(method="m")
     assert unmatched_opinions(table, rows) == [

@@ -216,7 +216,7 @@ def recorded(listings: list[set[str]], call: Any) -> Any:
     return inner
 
 
-def test_what_others_wrote_and_merged_meanwhile_stays(memory: Any) -> None:
+def test_changes_of_others_in_the_meantime_are_kept(memory: Any) -> None:
     with written_results(ADDRESS) as mine:
         (mine / "scores").mkdir()
         (mine / "scores/a").write_bytes(b"a")

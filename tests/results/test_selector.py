@@ -73,7 +73,7 @@ def test_one_column_is_refused_where_a_selector_means_several():
         select_one("psnr", COLUMNS, "dataset Set5")
 
 
-def test_what_means_nothing_is_refused_with_the_choices():
+def test_unknown_selectors_are_refused_with_the_choices():
     with pytest.raises(IqbenchError, match=r"unknown metric 'psn'.*'psnr'"):
         pick(["ssim", "psn"], COLUMNS.values())
     with pytest.raises(IqbenchError, match=r"no column fits metric 'psnr\[view=gray\]'") as caught:

@@ -27,7 +27,7 @@ def test_different_fields_have_different_signatures(a: dict[str, str], b: dict[s
 
 
 @pytest.mark.parametrize("text", ["psnr", "a=b=c", "a=b|"])
-def test_what_is_no_signature_is_refused(text: str) -> None:
+def test_invalid_signatures_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a signature"):
         parse_signature(text)
 
@@ -54,6 +54,6 @@ def test_signatures_that_differ_in_order_alone_still_get_two_headings() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["psnr", "ssim"]), FIELDS.map(signature)), max_size=6))
-def test_no_two_headings_are_alike(pairs: list[tuple[str, str]]) -> None:
+def test_headings_are_unique(pairs: list[tuple[str, str]]) -> None:
     found = headings(pairs)
     assert len(set(found.values())) == len(set(pairs)) == len(found)

@@ -34,7 +34,7 @@ def test_results_of_runs_that_did_not_know_it_have_none(bench: Bench) -> None:
     assert tasks(bench) == {"set5": ""}
 
 
-def test_the_newest_run_that_knows_it_has_the_last_word(bench: Bench) -> None:
+def test_the_newest_run_with_a_task_decides(bench: Bench) -> None:
     announce(bench, "denoising", "2026-01-02", method="a")
     announce(bench, "deblurring", "2026-01-01", method="b")
     announce(bench, None, "2026-01-03", method="b")

@@ -82,7 +82,7 @@ def a_set(value: float = 12.5) -> SetRow:
 
 @settings(max_examples=10)
 @given(values=SCORES)
-def test_what_is_read_back_is_what_was_written(
+def test_rows_are_read_back_as_written(
     values: dict[tuple[str, str, str], float], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     root = tmp_path_factory.mktemp("round")

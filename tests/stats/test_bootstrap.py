@@ -24,7 +24,7 @@ def test_each_resample_draws_as_many_images_as_there_are():
     assert set(drawn.ravel()) == set(range(7))
 
 
-def test_equal_seeds_draw_alike_and_others_do_not():
+def test_equal_seeds_give_equal_draws_and_others_do_not():
     assert np.array_equal(bootstrap_indices(9, 20, seed=3), bootstrap_indices(9, 20, seed=3))
     assert not np.array_equal(bootstrap_indices(9, 20, seed=3), bootstrap_indices(9, 20, seed=4))
 
@@ -100,7 +100,7 @@ def test_one_infinite_value_of_many_does_not_open_the_interval():
     assert 8 < low < 14.5 < high < 21
 
 
-def test_tails_are_cut_off_alike():
+def test_both_tails_are_cut_off_equally():
     assert percentile_interval(np.arange(2000.0)[::-1]) == (50.0, 1949.0)
     assert percentile_interval(np.arange(100.0), 0.9) == (5.0, 94.0)
     assert percentile_interval([3.0]) == (3.0, 3.0)

@@ -43,7 +43,7 @@ def test_values_are_those_of_scipy(coefficient, n, decimals):
 
 @settings(max_examples=60)
 @given(arrays(np.float64, (12, 2), elements=st.integers(-3, 3).map(float)))
-def test_values_are_those_of_scipy_whatever_the_ties(values):
+def test_values_equal_scipys_with_any_ties(values):
     for coefficient in COEFFICIENTS:
         found = associate(values, np.arange(12), 12, coefficient).value[0]
         if np.ptp(values, axis=0).min() == 0:

@@ -46,7 +46,7 @@ def test_a_fit_does_not_depend_on_scale_or_sign(parameters, scale):
     np.testing.assert_allclose(scaled.fitted, plain.fitted, atol=2e-4)
 
 
-def test_what_no_logistic_can_tell_is_said():
+def test_data_without_a_logistic_fit_is_reported():
     x = np.linspace(0, 5, 40)
     assert fit_logistic(x, np.exp(x), 4).shape == "exponential"
     step = fit_logistic(x, (x > 2).astype(float), 4)

@@ -18,7 +18,7 @@ def test_the_commands_are_those_that_are_expected(told):
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXPECTED.iterdir()))
-def test_a_command_says_what_it_said(told, name):
+def test_a_command_prints_the_recorded_text(told, name):
     words, numbers = parted(told[name])
     expected_words, expected_numbers = parted((EXPECTED / name).read_text(encoding="utf-8"))
     assert words == expected_words, HINT

@@ -24,7 +24,7 @@ def test_every_command_has_a_golden_run():
 
 
 @pytest.mark.parametrize("name", [f"{name}.txt" for name in COMMANDS])
-def test_a_command_says_what_it_said(told, name):
+def test_a_command_prints_the_recorded_text(told, name):
     words, numbers = parted(told[name])
     expected_words, expected_numbers = parted((EXPECTED / name).read_text(encoding="utf-8"))
     assert words == expected_words, HINT

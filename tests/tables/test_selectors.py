@@ -67,7 +67,7 @@ def test_a_front_is_spanned_by_one_column(results):
         ("report", "new", "-o", "report.html", "--no-pictures"),
     ],
 )
-def test_every_command_filters_by_it_and_refuses_what_means_nothing(
+def test_every_command_filters_by_selectors_and_refuses_unknown_ones(
     results, monkeypatch, arguments
 ):
     monkeypatch.chdir(results)

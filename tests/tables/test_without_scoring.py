@@ -57,7 +57,7 @@ def assert_golden(told, name):
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_a_reading_command_says_what_it_says_with_them(said, name):
+def test_a_reading_command_prints_the_same_without_these_packages(said, name):
     assert said["there"] == []
     assert_golden(said["golden"][name], name)
 

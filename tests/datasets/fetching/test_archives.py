@@ -89,7 +89,7 @@ def test_a_folder_that_it_does_not_have_is_an_error(tmp_path: Path, refused) -> 
     assert "a.zip has no folder 'other'" in refused(archive, folder="other")
 
 
-def test_what_is_there_is_not_overwritten(tmp_path: Path, refused) -> None:
+def test_existing_files_are_not_overwritten(tmp_path: Path, refused) -> None:
     (tmp_path / "target").mkdir()
     (tmp_path / "target" / "mine.png").write_bytes(b"mine")
     assert "is already there" in refused(make_zip(tmp_path / "a.zip", FILES))
@@ -117,7 +117,9 @@ def test_a_path_of_nothing_is_refused(tmp_path: Path, refused, kind: str) -> Non
     assert f"{kind} is not unpacked: the path ''" in refused(archive)
 
 
-def test_memory_that_runs_out_is_told_from_damage(tmp_path: Path, refused, monkeypatch) -> None:
+def test_memory_that_runs_out_is_not_reported_as_damage(
+    tmp_path: Path, refused, monkeypatch
+) -> None:
     def fail(*_: object) -> None:
         raise MemoryError
 
@@ -141,7 +143,7 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, refused, kind: b
 
 
 @pytest.mark.parametrize("kind", ["a.zip", "a.tar.gz", "a.tar.xz"])
-def test_what_grows_too_much_is_refused(tmp_path: Path, refused, kind: str) -> None:
+def test_archives_that_grow_too_much_are_refused(tmp_path: Path, refused, kind: str) -> None:
     archive = MAKERS[kind](tmp_path / kind, {"bomb.bmp": bytes(30 * 2**20)})
     assert archive.stat().st_size < 2**18
     assert "it holds more than" in refused(archive)
@@ -192,7 +194,7 @@ def test_a_truncated_archive_leaves_nothing(tmp_path: Path, refused, name: str) 
     assert name in refused(archive)
 
 
-def test_what_is_no_archive_is_refused(tmp_path: Path, refused) -> None:
+def test_files_that_are_not_archives_are_refused(tmp_path: Path, refused) -> None:
     (tmp_path / "a.zip").write_bytes(b"<html>not found</html>")
     assert "is neither a zip nor a tar archive" in refused(tmp_path / "a.zip")
 

@@ -132,7 +132,7 @@ def test_a_run_warns_of_references_that_are_not_the_published_files(
     )
 
 
-def test_exchanged_folders_are_told(spec: DatasetSpec) -> None:
+def test_exchanged_folders_are_reported(spec: DatasetSpec) -> None:
     mini = spec.root / "mini"
     (mini / "HR").rename(mini / "x")
     (mini / "LR").rename(mini / "HR")
@@ -192,7 +192,7 @@ def test_damage_inside_is_found_by_decoding_as_a_run_finds_it(tmp_path, spec, su
     assert problem.problem == caught.value.message
 
 
-def test_the_same_content_twice_is_told(tmp_path, spec: DatasetSpec) -> None:
+def test_duplicate_content_is_reported(tmp_path, spec: DatasetSpec) -> None:
     shutil.copy(hr(spec, "a.png"), hr(spec, "c.png"))
     assert found(verify(spec)) == [("changed", "HR/c.png"), ("duplicated", "HR/c.png")]
     plain = verify(make_spec(tmp_path))
@@ -201,7 +201,7 @@ def test_the_same_content_twice_is_told(tmp_path, spec: DatasetSpec) -> None:
     assert "a.png" in plain.problems[0].problem
 
 
-def test_an_extra_file_is_told(spec: DatasetSpec) -> None:
+def test_an_extra_file_is_reported(spec: DatasetSpec) -> None:
     write_png(hr(spec, "d.png"), np.ones((8, 9, 3), np.uint8))
     (hr(spec) / "notes.txt").touch()
     result = verify(spec)
@@ -247,7 +247,7 @@ def test_the_same_patch_may_be_in_several_choices(tmp_path, spec: DatasetSpec) -
     assert found(verify(spec)) == [("duplicated", "HR/b.png"), ("duplicated", "HR/c.png")]
 
 
-def test_whoever_asked_is_told_how_far_it_is(spec: DatasetSpec) -> None:
+def test_progress_is_reported(spec: DatasetSpec) -> None:
     steps: list[object] = []
 
     class Told:

@@ -62,7 +62,7 @@ def test_two_references_of_one_id_are_refused_by_name(make_files: MakeFiles) -> 
         ids(root)
 
 
-def test_an_empty_folder_is_refused(make_files: MakeFiles) -> None:
+def test_folders_without_a_method_are_refused(make_files: MakeFiles) -> None:
     root = make_files("r", ["readme.txt"])
     with pytest.raises(IqbenchError, match="holds no image"):
         ids(root)
@@ -200,7 +200,7 @@ def test_any_name_that_can_be_stored_and_printed_is_one(name: str) -> None:
         ("a\u2029b", "it holds a paragraph separator, \\u2029", "a\\u2029b"),
     ],
 )
-def test_what_breaks_a_line_or_cannot_be_stored_is_no_name(name: str, why: str, spelt: str) -> None:
+def test_line_breaks_and_invalid_text_are_not_names(name: str, why: str, spelt: str) -> None:
     assert unusable_name(name) == why
     assert spell_name(name) == spelt
     with pytest.raises(IqbenchError, match="cannot be used as a name"):

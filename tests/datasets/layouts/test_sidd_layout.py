@@ -131,7 +131,7 @@ def test_a_truncated_file_is_refused(save, tmp_path, compressed) -> None:
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_whatever_is_in_the_file_it_is_read_or_refused(save, tmp_path, compressed) -> None:
+def test_any_content_of_the_file_is_read_or_refused(save, tmp_path, compressed) -> None:
     """SciPy's reader crashes on some of these."""
     path = save(blocks((2, 2, 8, 8, 3)), compressed=compressed)
     whole = path.read_bytes()

@@ -31,7 +31,7 @@ def test_a_table_may_begin_with_a_byte_order_mark_and_names_keep_their_zeros(tmp
     assert sizes(tmp_path) == {"0001": 10, "1": 20}
 
 
-def test_where_there_is_neither_there_is_nothing(tmp_path):
+def test_without_files_and_a_table_there_are_no_sizes(tmp_path):
     assert sizes(tmp_path) == {}
 
 

@@ -175,7 +175,7 @@ def test_an_output_that_is_spelt_as_one_image_is_not_that_of_another(
     assert found.extra == []
 
 
-def test_an_output_that_two_images_are_spelt_unlike_is_neither_s(
+def test_an_output_that_could_belong_to_two_images_is_used_for_neither(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
     # Two orders of the same marks; composed, they are one text.
@@ -444,7 +444,7 @@ def test_the_options_that_are_offered_pair_everything(
     assert sorted(stems) == sorted(f"{name}.png" for name in outputs)
 
 
-def test_what_is_offered_pairs_what_belongs_together(
+def test_offered_options_pair_the_right_files(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
     dataset = make_dataset([f"S{scene}/sharp/{n:03}.png" for scene in "12" for n in (1, 10)])
@@ -458,9 +458,7 @@ def test_what_is_offered_pairs_what_belongs_together(
     }
 
 
-def test_what_is_spelt_as_it_should_be_comes_first(
-    make_files: MakeFiles, make_dataset: MakeDataset
-) -> None:
+def test_exact_names_come_first(make_files: MakeFiles, make_dataset: MakeDataset) -> None:
     dataset = make_dataset(["1.png", "01.png", "a.png", "A.png"])
     names = ["1.png", "01.png", "001.png", "a.png", "A.png"]
     found = match(make_files("m", names), dataset, ways=("numbers", "case"), alone=True)
@@ -489,7 +487,7 @@ def test_what_is_spelt_as_it_should_be_comes_first(
         ),
     ],
 )
-def test_what_could_be_paired_in_two_ways_is_not(
+def test_ambiguous_pairs_are_refused(
     make_files: MakeFiles,
     make_dataset: MakeDataset,
     references: Names,

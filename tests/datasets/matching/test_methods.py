@@ -61,7 +61,7 @@ def test_a_missing_folder_is_named_with_the_nearest_sibling(make_files: MakeFile
         resolve_methods([], folder.parent / "nowhere")
 
 
-def test_what_holds_nothing_is_refused(make_files: MakeFiles) -> None:
+def test_folders_without_a_method_are_refused(make_files: MakeFiles) -> None:
     with pytest.raises(IqbenchError, match="no method to score"):
         resolve_methods([])
     with pytest.raises(IqbenchError, match=r"method folder .*m is empty"):

@@ -101,7 +101,7 @@ def samples(prefix: str) -> list[Path]:
 
 
 @pytest.mark.skipif(not samples("testdouble"), reason="this SciPy comes without its samples")
-def test_what_matlab_wrote_is_read_as_scipy_reads_it() -> None:
+def test_files_of_matlab_are_read_as_by_scipy() -> None:
     for prefix in ("testdouble", "testmatrix", "testminus", "testmulti", "test3dmatrix"):
         for path in samples(prefix):
             expected = {
@@ -135,7 +135,7 @@ def test_what_matlab_wrote_is_read_as_scipy_reads_it() -> None:
         ("bad_miuint32", "not described as it should be"),
     ],
 )
-def test_what_scipy_knows_as_damaged_is_refused(name: str, why: str) -> None:
+def test_files_that_scipy_calls_damaged_are_refused(name: str, why: str) -> None:
     path = SAMPLES / f"{name}.mat"
     with pytest.raises(IqbenchError, match=rf"{name}\.mat is no MATLAB file, or damaged: .*{why}"):
         read_numbers(path, [declared.name for declared in declared_arrays(path)])
@@ -167,7 +167,7 @@ def test_a_missing_variable_is_named_with_those_there_are(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"MATLAB 7.3 MAT-file" + bytes(200), b"junk" * 50])
-def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mat"
     path.write_bytes(content)
     with pytest.raises(IqbenchError, match="is no MATLAB file, or damaged: it does not begin"):
@@ -293,7 +293,7 @@ def mutate_packed(content: bytes, generator: np.random.Generator) -> bytes:
 
 @pytest.mark.parametrize("mutate", [mutate_bytes, mutate_words, cut, mutate_packed])
 @pytest.mark.parametrize("compressed", [True, False])
-def test_whatever_is_in_a_file_it_is_read_or_refused(
+def test_any_content_of_a_file_is_read_or_refused(
     tmp_path: Path, mutate: Callable[[bytes, np.random.Generator], bytes], compressed: bool
 ) -> None:
     """SciPy's reader crashes on some of these."""

@@ -49,7 +49,7 @@ def test_listing_twice_gives_the_same_order(miniature: Miniature, tmp_path: Path
     assert miniature.samples(tmp_path) == miniature.samples(tmp_path)
 
 
-def test_names_are_found_whatever_their_case(miniature: Miniature, tmp_path: Path) -> None:
+def test_names_are_found_in_any_case(miniature: Miniature, tmp_path: Path) -> None:
     before = [output.image for one in miniature.samples(tmp_path) for output in one.outputs]
     folder = tmp_path / miniature.folder
     for path, folders, files in os.walk(folder, topdown=False):

@@ -138,7 +138,7 @@ def test_swapped_folders_of_csiq_are_recognised(tmp_path: Path) -> None:
         made.samples(tmp_path, references="dst_imgs", distorted="src_imgs")
 
 
-def test_images_that_nobody_judged_are_left_out(tmp_path: Path) -> None:
+def test_images_without_opinions_are_left_out(tmp_path: Path) -> None:
     rows = csiq_rows()[:-1]
     samples = csiq(tmp_path, rows=rows).samples(tmp_path)
     assert sum(len(sample.outputs) for sample in samples) == len(rows)

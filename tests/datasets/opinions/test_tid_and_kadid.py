@@ -93,7 +93,7 @@ def test_many_missing_images_are_counted_and_the_first_named(tmp_path: Path) -> 
     assert "I02_01_1.bmp, " in caught.value.message
 
 
-def test_an_image_that_lies_elsewhere_is_pointed_out(tmp_path: Path) -> None:
+def test_an_image_in_another_folder_is_pointed_out(tmp_path: Path) -> None:
     made = tid2013(tmp_path)
     folder = tmp_path / "tid2013"
     (folder / "distorted_images" / "i01_01_1.bmp").rename(folder / "i01_01_1.bmp")

@@ -68,7 +68,7 @@ def store(tmp_path: Path) -> DigestStore:
 
 @settings(max_examples=15, deadline=None)
 @given(st.dictionaries(st.text(max_size=20), KNOWN, max_size=5), st.text(max_size=20))
-def test_what_is_put_is_got_and_nothing_else(
+def test_stored_facts_are_returned_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, KnownFile], other: str
 ) -> None:
     store = DigestStore(tmp_path_factory.mktemp("store") / "files.sqlite", MANY)
@@ -76,7 +76,7 @@ def test_what_is_put_is_got_and_nothing_else(
     assert store.get([*files, other]) == files
 
 
-def test_what_is_put_later_counts(store: DigestStore) -> None:
+def test_the_latest_facts_count(store: DigestStore) -> None:
     store.put({"a": known(1), "b": known(2)})
     store.put({"a": known(3)})
     assert store.get(["a", "b"]) == {"a": known(3), "b": known(2)}
@@ -166,7 +166,7 @@ def test_it_stays_small_and_keeps_what_was_used_last(
     assert store.get(["11/99", "0/8", "0/99"]) == {"11/99": known(99)}
 
 
-def test_what_is_used_every_day_is_not_written_every_day(store: DigestStore) -> None:
+def test_entries_in_daily_use_are_not_written_daily(store: DigestStore) -> None:
     store.put({"a": known(1)})
     before = store._path.stat().st_mtime_ns
     store.get(["a"])

@@ -103,7 +103,7 @@ def source_of_one(data: bytes = b"0123456789") -> Any:
         lambda data: b"",
     ],
 )
-def test_what_may_pass_is_tried_again(spoil: Any, server: Server) -> None:
+def test_temporary_failures_are_tried_again(spoil: Any, server: Server) -> None:
     source = source_of_one()
     server.answers = iter([spoil] * (retries.TRIES - 1))
     assert source.read().data == b"0123456789"
@@ -123,7 +123,9 @@ def test_what_may_pass_is_tried_again(spoil: Any, server: Server) -> None:
         (ValueError("bad"), "cannot be read: ValueError: bad"),
     ],
 )
-def test_what_cannot_pass_is_not(error: Exception, message: str, server: Server) -> None:
+def test_permanent_failures_are_not_tried_again(
+    error: Exception, message: str, server: Server
+) -> None:
     source = source_of_one()
     server.answers = iter([raising(error)])
     with pytest.raises(IqbenchError, match=message):
@@ -225,7 +227,7 @@ def test_a_server_that_gives_only_whole_objects_serves_shards(
     assert [one.needed_reference.load() for one in samples] == list(files.values())
 
 
-def test_what_was_read_is_kept_until_it_changes(server: Server) -> None:
+def test_read_blocks_are_cached_until_the_object_changes(server: Server) -> None:
     assert source_of_one().read().data == b"0123456789"
     assert len(server.asked) == 1
     block_cache()._held.clear()  # only the files are left
@@ -341,7 +343,7 @@ def test_unknown_protocols_are_named() -> None:
         find_place("s4://bucket/hr")
 
 
-def test_what_is_not_there_is_a_missing_folder() -> None:
+def test_a_missing_prefix_is_a_missing_folder() -> None:
     with pytest.raises(IqbenchError, match="reference folder memory://b/none does not exist"):
         reference_folder("memory://b/none")
     put_objects("memory://b", {"a.png": b"x"})

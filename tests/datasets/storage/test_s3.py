@@ -105,7 +105,7 @@ def values_from(made: Made, reference: str, output: str) -> tuple[Any, Any]:
     "faults",
     [(), ("500",), ("503", "cut"), ("cut", "cut"), ("slow",), ("500", "503", "cut", "slow")],
 )
-def test_values_are_those_of_folders_whatever_passes(
+def test_values_equal_those_of_folders_despite_temporary_failures(
     faults: tuple[Fault, ...], made: Made, s3: Any, proxy: Proxy
 ) -> None:
     expected = made.values()
@@ -126,7 +126,7 @@ def test_any_name_of_an_object_is_the_name_of_its_image(s3: Any) -> None:
     }
 
 
-def test_what_stays_broken_is_the_error_of_its_image(made: Made, s3: Any, proxy: Proxy) -> None:
+def test_a_permanent_failure_is_the_error_of_its_image(made: Made, s3: Any, proxy: Proxy) -> None:
     output = put(s3, "bucket/mine", files_below(made.root / "out/mine"))
     proxy.fault = lambda method, path: (
         "500" if (method, path) == ("GET", "/bucket/mine/b.png") else ""
@@ -234,7 +234,7 @@ def test_a_second_run_reads_the_cache(
     assert not [path for path in proxy.sent if path.endswith(".png")]
 
 
-def test_denied_access_is_said_at_once(made: Made, s3: Any, proxy: Proxy) -> None:
+def test_denied_access_is_reported_at_once(made: Made, s3: Any, proxy: Proxy) -> None:
     reference = put(s3, "bucket/hr", files_below(made.root / "hr"))
     (sample, *_) = reference_folder(reference).samples
     proxy.fault = lambda method, path: "403"

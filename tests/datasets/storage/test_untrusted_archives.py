@@ -79,7 +79,7 @@ def test_a_bomb_is_the_error_of_its_image(tmp_path: Path) -> None:
     assert failure.error.startswith(f"{place}#a.png cannot be read: it unpacks from")
 
 
-def test_a_zip_that_lies_about_sizes_gives_no_more_than_it_says(tmp_path: Path) -> None:
+def test_a_zip_with_wrong_sizes_gives_no_more_bytes_than_stated(tmp_path: Path) -> None:
     place = write_zip(tmp_path / "x.zip", {"a.png": bytes(1000)})
     data = bytearray(place.read_bytes())
     directory = data.index(b"PK\x01\x02")
