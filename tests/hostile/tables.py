@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from iqbench.cli.main import main
 from iqbench.errors import IqbenchError
-from iqbench.results.read import load_columns, load_images, load_runs, load_scores, load_tasks
+from iqbench.results.read import iter_datasets, load_columns, load_images, load_runs, load_scores
 from iqbench.results.schema import FOOTER_KEY, SCHEMAS, ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.signature import signature
 from iqbench.results.store import Store
@@ -326,7 +326,7 @@ def _values(root: Path) -> pd.DataFrame:
     """Read everything that readers give."""
     scores, images = load_scores(root), load_images(root)
     load_scores(root, wide=True)
-    load_columns(root), load_runs(root), load_tasks(root)
+    load_columns(root), load_runs(root), list(iter_datasets(root))
     return pd.concat([scores.astype(object), images.astype(object)], ignore_index=True)
 
 
