@@ -73,13 +73,13 @@ class Metric:
 
     def __post_init__(self) -> None:
         self.family = _family(self.name)
-        facts, spreads = look_at(self.pairs, 1, None)
+        facts, traits = look_at(self.pairs, 1, None)
         self.survey, self.grid, self.columns = prepare(
             self.family,
             self.evidence(Convention(self.name), 6, "mean", value=0.5),
             pairs=self.pairs,
             facts=facts,
-            spreads=spreads,
+            traits=traits,
             scale=None,
             workers=1,
             reporter=None,

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from iqbench.datasets.files import check_text
+from iqbench.engine.fitting import FittedPair
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.kept_features import KeptFeatures, check_moments
 from iqbench.engine.memory_sets import MemorySets, ReferenceImages, read_reference_images
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.ranks import gather, rank
-from iqbench.engine.reading import FittedPair
 from iqbench.engine.record import Record, Row
 from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
 from iqbench.images.decode import check_alpha

@@ -132,6 +132,7 @@ def explain(
     from iqbench.explain.document import render_explanation
 
     format = format or format_of(file)
+    every = with_changes or format == "json"
     with progress_bar(quiet=quiet, lines=not Path(reference).is_file(), unit="steps") as reporter:
         frame = search(
             reference,
@@ -145,15 +146,14 @@ def explain(
             output_name=output_name,
             match=match,
             gray_output=gray_output,
-            try_all=with_changes or format == "json",
+            try_all=every,
             reporter=reporter,
         )
     window = Window() if file else Window.of_stdout()
     found = answer(frame)
-    table = changes(frame)
     text = render_explanation(
         frame,
-        table if with_changes or format == "json" else table.head(0),
+        changes(frame if every else frame.head(0)),
         asdict(found),
         format,
         top=top,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from iqbench.datasets.reference_set import reference_set
 from iqbench.engine.compute import Compute
+from iqbench.engine.fitting import FittedPair, fit_alone
 from iqbench.engine.kept_features import KeptFeatures
 from iqbench.engine.memory_features import (
     KeeperState,
@@ -16,7 +17,7 @@ from iqbench.engine.memory_features import (
     MemoryKeeper,
     MemoryMoments,
 )
-from iqbench.engine.reading import FittedPair, fit_alone, in_sentences
+from iqbench.engine.reading import in_sentences
 from iqbench.engine.record import Row
 from iqbench.engine.reference_sets import decode_images, read_reference_set
 from iqbench.engine.resources import Resources

@@ -13,10 +13,11 @@ from pathlib import Path
 from iqbench.engine.batch import Batch
 from iqbench.engine.batching import BATCH_PIXELS
 from iqbench.engine.compute import Compute, resolve_compute
+from iqbench.engine.fitting import FittedPair, check_size, fit_alone, fit_pair
 from iqbench.engine.grouping import Outcome, reads_alone, views_of
 from iqbench.engine.observations import Scores
 from iqbench.engine.plan import columns_of
-from iqbench.engine.reading import FittedPair, check_size, fit_alone, fit_pair, in_sentences
+from iqbench.engine.reading import in_sentences
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.signatures import Signatures

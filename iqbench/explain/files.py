@@ -12,7 +12,7 @@ from iqbench.datasets.matching.comparison import check_ways
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.storage.paths import source_of
 from iqbench.datasets.storage.places import find_place
-from iqbench.engine.reading import fit_pair
+from iqbench.engine.fitting import fit_pair
 from iqbench.errors import IqbenchError
 from iqbench.explain.names import Names
 from iqbench.explain.pair import Pair

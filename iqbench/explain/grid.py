@@ -98,6 +98,18 @@ class Facts:
         self.sixteen |= other.sixteen
         self.reordered |= other.reordered
 
+    def kinds(self) -> frozenset[str]:
+        """Name what of the pairs makes some conventions differ."""
+        named = {
+            f"colour: {self.colour}": True,
+            "gray": self.gray,
+            "deep": self.deep,
+            "turned": self.turned,
+            "sixteen": self.sixteen,
+            **{f"cut to a multiple of {factor}": True for factor in self.touching},
+        }
+        return frozenset(name for name, holds in named.items() if holds)
+
     def collapse(self, convention: Convention) -> Convention:
         """Return one form for all conventions that cannot differ on these pairs."""
         pool = convention.pool if self.pairs > 1 and self.averaged else "images"

@@ -176,6 +176,11 @@ class Pair:
         weighted = np.square((parts[0] - parts[1]).mean(2)).mean()
         return float(np.log(errors.mean() / max(weighted, 1e-12)) + np.ptp(np.log(errors)))
 
+    def reach(self) -> float:
+        """Return the part of all sample values that the reference uses, from least to largest."""
+        pixels = self.reference.pixels
+        return (int(pixels.max()) - int(pixels.min())) / self.reference.peak
+
     def rows_and_columns(self, convention: Convention) -> tuple[slice, slice]:
         """Say which part is scored.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,16 @@ import pandas as pd
 
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.explain.chance import expected_matches
-from iqbench.explain.convention import CROPS, FIELDS, GRAYS, MODCROPS, SCALES, Convention, label
+from iqbench.explain.convention import (
+    CROPS,
+    FIELDS,
+    GRAYS,
+    MODCROPS,
+    SCALES,
+    Convention,
+    encode,
+    label,
+)
 from iqbench.explain.plausibility import KINDS, LIMITS
 from iqbench.explain.threads import in_threads
 from iqbench.protocols.gray import check_gray_output
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
     from iqbench.explain.family import Family
     from iqbench.explain.files import Pairs
     from iqbench.explain.grid import Facts, Grid
-    from iqbench.explain.survey import Survey
+    from iqbench.explain.survey import Survey, Trait
     from iqbench.protocols.view import GrayOutput
 
 __all__ = ["METRICS", "changes", "explain"]
@@ -38,10 +48,22 @@ WORKERS = 8
 ENOUGH = 3
 """From so many values of images on, it is tried whether digits were cut off or rounded up."""
 
-METRICS = (
-    *("psnr", "ssim", "ms-ssim", "ms-ssim-db", "psnr-b", "tv", "lpips", "dists", "niqe"),
-    *("fid", "kid"),
-)
+FAMILIES = {
+    "psnr": ("error", "PsnrFamily"),
+    "ssim": ("similarity", "SsimFamily"),
+    "ms-ssim": ("similarity", "MsSsimFamily", "ms-ssim"),
+    "ms-ssim-db": ("similarity", "MsSsimFamily", "ms-ssim-db"),
+    "psnr-b": ("blocking", "PsnrBFamily"),
+    "tv": ("variation", "TvFamily"),
+    "lpips": ("learned", "LpipsFamily"),
+    "dists": ("learned", "DistsFamily"),
+    "niqe": ("learned", "NiqeFamily"),
+    "fid": ("sets", "InceptionFamily", "fid"),
+    "kid": ("sets", "InceptionFamily", "kid"),
+}
+"""The family of each metric: module, class, and the column where the class has several."""
+
+METRICS = tuple(FAMILIES)
 
 
 def explain(
@@ -147,7 +169,7 @@ def explain(
         _check_possible(item, families[item.metric].limits, pairs.names.images)
     workers = _workers()
     with _one_thread():
-        facts, spreads = look_at(pairs, workers, reporter)
+        facts, traits = look_at(pairs, workers, reporter)
     frames = []
     for item in evidence:
         family = families[item.metric]
@@ -157,7 +179,7 @@ def explain(
                 item,
                 pairs=pairs,
                 facts=facts,
-                spreads=spreads,
+                traits=traits,
                 scale=scale,
                 try_all=try_all,
                 workers=1 if family.networks else workers,
@@ -209,33 +231,34 @@ def _check_possible(evidence: Evidence, limits: tuple[float, float], names: Sequ
         )
 
 
-def look_at(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Facts, list[float]]:
+def look_at(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Facts, list[Trait]]:
     """Read all pairs once; headers alone do not tell whether quantising changes pixels.
 
     Returns
     -------
     tuple
-        Facts about all pairs together, and how much conventions differ on each pair.
+        Facts about all pairs together, and the traits of each pair.
     """
     from iqbench.explain.grid import Facts
+    from iqbench.explain.survey import Trait
 
     facts = Facts(reordered=frozenset(pairs.partners))
     if reporter is not None:
         reporter.begin("explain, reading pairs", len(pairs))
 
-    def look(place: int) -> tuple[Facts, float]:
+    def look(place: int) -> tuple[Facts, Trait]:
         pair = pairs.read(place)
         own = Facts()
         own.add(pair, pairs.modcrops)
         if reporter is not None:
             reporter.advance(1)
-        return own, pair.spread()
+        return own, Trait(pair.spread(), own.kinds(), pair.reach())
 
-    spreads = []
-    for own, spread in in_threads(look, range(len(pairs)), workers):
+    traits = []
+    for own, trait in in_threads(look, range(len(pairs)), workers):
         facts.unite(own)
-        spreads.append(spread)
-    return facts, spreads
+        traits.append(trait)
+    return facts, traits
 
 
 def _examine(
@@ -244,7 +267,7 @@ def _examine(
     *,
     pairs: Pairs,
     facts: Facts,
-    spreads: Sequence[float],
+    traits: Sequence[Trait],
     scale: int | None,
     try_all: bool,
     workers: int,
@@ -256,7 +279,7 @@ def _examine(
         evidence,
         pairs=pairs,
         facts=facts,
-        spreads=spreads,
+        traits=traits,
         scale=scale,
         workers=workers,
         reporter=reporter,
@@ -287,7 +310,7 @@ def prepare(
     *,
     pairs: Pairs,
     facts: Facts,
-    spreads: Sequence[float],
+    traits: Sequence[Trait],
     scale: int | None,
     workers: int,
     reporter: Reporter | None,
@@ -324,7 +347,7 @@ def prepare(
         family,
         pairs=pairs,
         evidence=evidence,
-        spreads=spreads,
+        traits=traits,
         doubtful=grid.doubtful,
         usual=usual,
         workers=workers,
@@ -426,8 +449,7 @@ def _with_chance(frame: pd.DataFrame, survey: Survey, evidence: Evidence) -> pd.
     likely by chance than to give them within what float32 may be off by.
     """
     shown = [place for place in survey.screened if place in evidence.images]
-    conventions = zip(*(frame[name] for name in FIELDS), strict=True)
-    numbers = [survey.measured(Convention._make(row), shown) for row in conventions]
+    numbers = [survey.measured(row, shown) for row in _conventions(frame)]
     table = np.array(numbers).reshape(len(frame), len(shown))
     reported = [evidence.images[place] for place in shown]
     if evidence.mean is not None:
@@ -449,8 +471,10 @@ def _with_chance(frame: pd.DataFrame, survey: Survey, evidence: Evidence) -> pd.
     return frame.assign(best=False)
 
 
-def _convention(row: Mapping[Any, Any]) -> Convention:
-    return Convention(**{name: row[name] for name in FIELDS})
+def _conventions(frame: pd.DataFrame) -> list[Convention]:
+    """Return the convention of each row."""
+    columns = (frame[name].tolist() for name in FIELDS)
+    return [Convention._make(row) for row in zip(*columns, strict=True)]
 
 
 def _workers() -> int:
@@ -500,19 +524,22 @@ def _changes(frame: pd.DataFrame) -> list[dict[str, Any]]:
     usual = _usual(frame)
     if usual is not None and usual.name != bases[0].name:
         bases.append(usual)
+    codes = encode(_conventions(frame), {})
     rows: list[dict[str, Any]] = []
     for base in bases:
-        start = _convention(base.to_dict())
+        place = frame.index.get_loc(base.name)
+        differs = codes != codes[place]
         found: list[dict[str, Any]] = []
-        for row in frame.to_dict("records"):
-            names = _convention(row).departures(start)
+        for other in np.flatnonzero(differs.sum(1) == 1).tolist():
+            row = frame.iloc[other]
             # The difference of infinite values is NaN.
             effect = row["value"] - base["value"] if row["value"] != base["value"] else 0.0
-            if len(names) == 1 and effect != 0:
+            if effect != 0:
+                name = FIELDS[int(differs[other].argmax())]
                 found.append(
                     {
                         "of": f"{base['metric']} under {base['protocol']}",
-                        "change": label(names[0], row[names[0]]),
+                        "change": label(name, row[name]),
                         "value": row["value"],
                         "effect": effect,
                         "reproduces": row["reproduces"],
@@ -537,34 +564,17 @@ def _usual(frame: pd.DataFrame) -> pd.Series[Any] | None:
 
 
 def _family(metric: str) -> Family[Any]:
-    """Return the family of conventions of a metric."""
-    from iqbench.explain.blocking import PsnrBFamily
-    from iqbench.explain.error import PsnrFamily
-    from iqbench.explain.learned import DistsFamily, LpipsFamily, NiqeFamily
-    from iqbench.explain.sets import InceptionFamily
-    from iqbench.explain.similarity import MsSsimFamily, SsimFamily
-    from iqbench.explain.variation import TvFamily
-    from iqbench.metrics._registry import resolve_metrics
-
-    families: Mapping[str, Callable[[], Family[Any]]] = {
-        "psnr": PsnrFamily,
-        "ssim": SsimFamily,
-        "ms-ssim": lambda: MsSsimFamily("ms-ssim"),
-        "ms-ssim-db": lambda: MsSsimFamily("ms-ssim-db"),
-        "psnr-b": PsnrBFamily,
-        "tv": TvFamily,
-        "lpips": LpipsFamily,
-        "dists": DistsFamily,
-        "niqe": NiqeFamily,
-        "fid": lambda: InceptionFamily("fid"),
-        "kid": lambda: InceptionFamily("kid"),
-    }
+    """Return the family of conventions of a metric; only its module is imported."""
     name = metric.strip()
-    if name not in METRICS:
+    if name not in FAMILIES:
+        from iqbench.metrics._registry import resolve_metrics
+
         name = resolve_metrics([name])[0].metric.name
-    if name in families:
-        return families[name]()
-    raise unknown_name("metric that can be explained", name, METRICS)
+    if name not in FAMILIES:
+        raise unknown_name("metric that can be explained", name, METRICS)
+    module, class_name, *columns = FAMILIES[name]
+    family: Family[Any] = getattr(import_module(f"iqbench.explain.{module}"), class_name)(*columns)
+    return family
 
 
 def _scales(metric: str, scale: int | None) -> Sequence[int]:

@@ -34,7 +34,17 @@ from iqbench.images.filters import gaussian_weights
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import C1, C2, SIGMA, SIZES, Ssim, window_weights
+from iqbench.metrics.ssim import (
+    C1,
+    C2,
+    SIGMA,
+    SIZES,
+    Downsample,
+    Ssim,
+    shrink,
+    shrink_factor,
+    window_weights,
+)
 from iqbench.native import library, loops
 from iqbench.networks.pyramid import Halving
 
@@ -46,10 +56,14 @@ MULTI_CLIPPED = "ms-ssim-odd=zero, structure clipped"
 TOGETHER = "ms-ssim, channels together, last scale mirrored"
 VOLUME = "ssim-form=3d"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
-WHOLE = (
-    *(VOLUME, "ssim-downsample=matlab", "ssim-downsample=pool"),
-    "ssim-downsample=pool-structure=clipped",
-)
+SHRUNK: Mapping[str, tuple[Downsample, bool]] = {
+    "ssim-downsample=matlab": ("matlab", False),
+    "ssim-downsample=pool": ("pool", False),
+    "ssim-downsample=pool-structure=clipped": ("pool", True),
+}
+"""Forms that downsample first: how, and whether the structure is clipped."""
+WHOLE = (VOLUME, *SHRUNK)
+VOLUME_WINDOW = "gaussian 11x11x11"
 CLIPPED = "ssim-structure=clipped"
 BOXES = {f"ssim, uniform {size}x{size}": f"uniform {size}x{size}" for size in (3, 5, 9, 11, 51)}
 """scikit-image's SSIM with other windows; of 51x51 in tables of inpainting."""
@@ -85,6 +99,7 @@ REACH: dict[str, int] = {
     "gaussian": SIZES["gaussian"],
     "uniform": SIZES["uniform"],
     **{shape: int(shape.rpartition("x")[2]) for shape in (*BOXES.values(), *MIRRORED.values())},
+    VOLUME_WINDOW: SIZES["gaussian"],
 }
 COLUMN = SIZES["uniform"]
 PLAIN = Convention("ssim")
@@ -92,8 +107,8 @@ HALVED = 256
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 1e-4  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
-TOGETHER_VALUES = 16384
-"""So many values of a map are computed together: they stay in the caches."""
+STRIP = 64
+"""So many rows of a map are computed together: their moments stay in the caches."""
 
 Planes: TypeAlias = NDArray[np.float64]
 
@@ -203,20 +218,24 @@ class SsimFamily(MeanFamily):
         padding = convention.metric.removeprefix("ssim-padding=")
         low = min(reference.shape[2:])
         if padding in MODES and SIZES["gaussian"] <= low:
-            return self._padded(pair, convention, MODES[padding])
+            return self._padded(pair, convention, "gaussian", MODES[padding])
         if convention.range != OWN:
             raise IqbenchError("this form is tried with the files' own range only")
-        if convention.metric == VOLUME and reference.shape[1] > 1:
-            return _volume(reference, output)
+        if convention.metric in SHRUNK:
+            return self._shrunk(pair, convention)
+        if convention.metric == VOLUME and reference.shape[1] > 1 and SIZES["gaussian"] <= low:
+            return self._padded(pair, convention, VOLUME_WINDOW, MODES["replicate"])
         (request,) = resolve_metrics([convention.metric])
         try:
             return float(score_as_they_are(request.metric, request.column.name, reference, output))
         except RuntimeError as error:  # torch cannot mirror more pixels than there are
             raise IqbenchError("the image is smaller than the window") from error
 
-    def _valid(self, pair: Pair, convention: Convention) -> tuple[float, int]:
+    def _valid(
+        self, pair: Pair, convention: Convention, window: str = "gaussian"
+    ) -> tuple[float, int]:
         """Return the sum over the positions where the window lies within the part, and how many."""
-        shape = WINDOWS.get(convention.metric, "gaussian")
+        shape = WINDOWS.get(convention.metric, window)
         rows, columns = pair.rows_and_columns(convention)
         reach = REACH[shape] - 1
         height, width = rows.stop - rows.start - reach, columns.stop - columns.start - reach
@@ -224,7 +243,7 @@ class SsimFamily(MeanFamily):
             raise IqbenchError("the image is smaller than the window")
         scale, offset = _scale(pair, convention)
         seen = convention.seen
-        sample = shape != "gaussian" or convention.metric == SAMPLE
+        sample = shape in WINDOWS.values() or convention.metric == SAMPLE
         clipped = convention.metric == CLIPPED
         look = Look(*seen, shape, scale, offset, sample, clipped)
 
@@ -238,14 +257,14 @@ class SsimFamily(MeanFamily):
         total = pair.once(("ssim", look), sums).within(*positions)
         return float(total[0]), height * width * pair.seen(convention)[0].shape[1]
 
-    def _padded(self, pair: Pair, convention: Convention, mode: str) -> float:
+    def _padded(self, pair: Pair, convention: Convention, window: str, mode: str) -> float:
         """Return the mean over all positions of the padded part.
 
         Inside it is the map of valid positions; only the border is computed.
         """
-        total, _ = self._valid(pair, convention)
+        total, _ = self._valid(pair, convention, window)
         scale, offset = _scale(pair, convention)
-        look = Look(*convention.seen, "gaussian", scale, offset, False)
+        look = Look(*convention.seen, window, scale, offset, False)
         images = pair.part(convention)
         # For each edge: the rows and columns that its windows read, and the padding on the left,
         # right, top and bottom.
@@ -261,6 +280,25 @@ class SsimFamily(MeanFamily):
             total += float(_map(first, second, look).sum())
         channels, height, width = images[0].shape[1:]
         return total / (channels * height * width)
+
+    def _shrunk(self, pair: Pair, convention: Convention) -> float:
+        """Return the mean over the positions of the downsampled part."""
+        how, clipped = SHRUNK[convention.metric]
+        plain = CLIPPED if clipped else "ssim"
+        images = pair.part(convention)
+        if shrink_factor(images[0], how) == 1:
+            total, count = self._valid(pair, convention._replace(metric=plain))
+            return total / count
+        cuts = pair.rows_and_columns(convention)
+        edges = [edge for cut in cuts for edge in (cut.start, cut.stop)]
+        first, second = pair.once(
+            ("shrunk", how, *convention.seen, *edges),
+            lambda: tuple(shrink(image, how) for image in images),
+        )
+        if min(first.shape[2:]) < SIZES["gaussian"]:
+            raise IqbenchError("the image is smaller than the window")
+        found = _map(first, second, Look(*convention.seen, "gaussian", 1.0, 0.0, False, clipped))
+        return float(found.mean()) / first.shape[1]
 
 
 def _rare_fields(convention: Convention) -> list[str]:
@@ -315,19 +353,15 @@ def _filter(plane: NDArray[Any], shape: str) -> Planes:
     return np.asarray(filtered[reach:-reach, reach:-reach], dtype=np.float64)
 
 
-def _moments(
-    reference: Tensor, output: Tensor, shape: str, mix: NDArray[Any] | None = None
-) -> LocalMoments:
-    """Return local moments at all positions where the window fits.
-
-    With `mix`, (C, C), the window also extends over the channels: these are its weights.
-    """
+def _moments(reference: Tensor, output: Tensor, shape: str) -> LocalMoments:
+    """Return local moments at all positions where the window fits."""
     channels, height, width = reference.shape[1:]
     reach = REACH[shape] - 1
     found = LocalMoments(*(np.empty((channels, height - reach, width - reach)) for _ in range(4)))
     first, second = (image[0].double().numpy() for image in (reference, output))
     read = [first, second, first * second, first * first + second * second]
-    if mix is not None:
+    if shape == VOLUME_WINDOW:
+        mix = _mix(channels)
         read = [np.tensordot(mix, planes, axes=1) for planes in read]
     for channel, planes in enumerate(zip(*read, strict=True)):
         product, energy, covariance, variance = (moment[channel] for moment in found)
@@ -342,21 +376,18 @@ def _moments(
     return found
 
 
-def _volume(reference: Tensor, output: Tensor) -> float:
-    """Return SSIM of colour images as volumes: the window is as wide in the channels as in space.
+def _mix(channels: int) -> Planes:
+    """Return the weights of a window that is as wide in the channels as in space, (C, C).
 
-    Edges are replicated in all three directions. The channels are replicated too far to be filtered
-    one by one: each is a weighted sum of the three.
+    The edges are replicated in the channels, too, and so far that each filtered channel is a
+    weighted sum of all.
     """
-    channels = reference.shape[1]
     weights = np.array(window_weights("gaussian"))
     mix = np.zeros((channels, channels))
     for channel in range(channels):
         read = np.clip(np.arange(channel - BORDER, channel + BORDER + 1), 0, channels - 1)
         np.add.at(mix[channel], read, weights)
-    first, second = (F.pad(image, (BORDER,) * 4, "replicate") for image in (reference, output))
-    moments = _moments(first, second, "gaussian", mix)
-    return float(_combine(moments, C1, C2, 0.0, -math.inf).mean()) / channels
+    return mix
 
 
 def _mirrored(reference: Tensor, output: Tensor, shape: str) -> float:
@@ -424,8 +455,9 @@ def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
     c1, c2 = C1 / look.scale**2, C2 / look.scale**2
     offset = look.offset / look.scale
     floor = 0.0 if look.clipped else -math.inf
-    if REACH[look.shape] not in loops.WINDOWS or not library.suits(reference, output):
-        return _combine(_moments(reference, output, look.shape), c1, c2 / sample, offset, floor)
+    compiled = look.shape != VOLUME_WINDOW and REACH[look.shape] in loops.WINDOWS
+    if not (compiled and library.suits(reference, output)):
+        return _map_in_strips(reference, output, look.shape, (c1, c2 / sample, offset, floor))
     weights = [*_weights(look.shape), sample, c1, c2, floor]
     window = torch.tensor(weights, dtype=torch.float64, device="cpu")
     images = (image[0] + offset if offset else image[0] for image in (reference, output))
@@ -436,30 +468,34 @@ def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
     return reduce(Tensor.add_, maps).numpy()
 
 
+def _map_in_strips(
+    reference: Tensor, output: Tensor, shape: str, constants: tuple[float, float, float, float]
+) -> Planes:
+    """Compute the map with OpenCV, some rows at a time."""
+    reach = REACH[shape] - 1
+    parts = []
+    for top in range(0, reference.shape[2] - reach, STRIP):
+        rows = slice(top, top + STRIP + reach)
+        moments = _moments(reference[:, :, rows], output[:, :, rows], shape)
+        parts.append(_combine(moments, *constants))
+    return np.concatenate(parts)
+
+
 def _combine(moments: LocalMoments, c1: float, c2: float, offset: float, floor: float) -> Planes:
-    """Turn moments into the map; a few rows are computed at a time, which stay in the caches."""
-    channels, height, width = moments.product.shape
-    whole = np.empty((height, width))
-    step = max(1, TOGETHER_VALUES // (channels * width))
-    upper, lower, other = (np.empty((channels, step, width)) for _ in range(3))
-    for top in range(0, height, step):
-        rows = slice(top, min(top + step, height))
-        product, energy, covariance, variance = (plane[:, rows] for plane in moments)
-        above, below, more = (room[:, : product.shape[1]] for room in (upper, lower, other))
-        np.add(product, c1, out=above)
-        np.add(energy, c1, out=below)
-        if offset:
-            # Means are not negative, so their sum follows from their squares and product.
-            added = 2 * offset * np.sqrt(product + energy) + 2 * offset**2
-            above += added
-            below += added
-        np.maximum(np.add(covariance, c2, out=more), floor, out=more)
-        above *= more
-        np.add(variance, c2, out=more)
-        below *= more
-        np.divide(above, below, out=above)
-        above.sum(0, out=whole[rows])
-    return whole
+    """Turn moments into the map, whose arrays are reused."""
+    product, energy, covariance, variance = moments
+    upper, lower = product + c1, energy + c1
+    if offset:
+        # Means are not negative, so their sum follows from their squares and product.
+        added = 2 * offset * np.sqrt(product + energy) + 2 * offset**2
+        upper += added
+        lower += added
+    covariance += c2
+    upper *= np.maximum(covariance, floor, out=covariance)
+    variance += c2
+    lower *= variance
+    upper /= lower
+    return np.asarray(upper.sum(0))
 
 
 class MsSsimFamily(MeanFamily):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,25 @@ if TYPE_CHECKING:
     from iqbench.engine.reporter import Reporter
     from iqbench.explain.files import Pairs
 
-__all__ = ["Survey"]
+__all__ = ["Survey", "Trait"]
 
 SCREENED = 6
 """How many pairs are measured under every convention; all pairs of a dataset that has no more."""
 
-ERRORS = 6.0
-"""A convention is given up if its mean over few pairs is off by more standard errors than this."""
+CHANCE = 2e-4
+"""A convention is given up if its mean over few pairs is farther off than in so few cases."""
 
-ALLOWANCE = 3e-4
-"""How much more a mean may be off, relative to values above 1: few pairs may hide a difference."""
+ALLOWANCE = 2e-3
+"""How much more a mean over n pairs may be off, times n and relative to values above 1.
+
+Few pairs may hide a difference.
+"""
+
+FITTED = 24
+"""From so many pairs on, means are also estimated from all complete conventions together."""
+
+EQUAL = 1e-9
+"""Values that differ by less tell nothing of the pairs that were not measured."""
 
 NEAREST = 10
 """How many of the nearest conventions that do not fit are measured on all pairs."""
@@ -46,6 +55,46 @@ ADVANCES = 64
 Statistics = dict[int, Any]
 
 
+class Trait(NamedTuple):
+    """What of a pair tells how well it stands for others.
+
+    Attributes
+    ----------
+    spread
+        How much the conventions differ on it.
+    kinds
+        What only some pairs may have, and only some conventions depend on.
+    reach
+        The part of all possible values that its reference uses. Some conventions depend on it.
+    """
+
+    spread: float = 0.0
+    kinds: frozenset[str] = frozenset()
+    reach: float = 1.0
+
+
+class Bases(NamedTuple):
+    """Complete conventions, from whose values on some pairs the means of others are estimated.
+
+    Attributes
+    ----------
+    values
+        On these pairs, (bases, pairs).
+    moves
+        (bases,). What the mean over all pairs is more than that over these.
+    span
+        Orthonormal columns, (pairs, rank). Whatever follows from the bases is a sum of them, but
+        for a constant.
+    weights
+        (pairs,). A convention's mean moves by the sum of its centred values times these.
+    """
+
+    values: NDArray[np.float64]
+    moves: NDArray[np.float64]
+    span: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
 class Survey:
     """The values of conventions, measured on as many pairs as are needed to tell which fit.
 
@@ -57,8 +106,8 @@ class Survey:
         All pairs.
     evidence
         The reported values.
-    spreads
-        How much the conventions differ on each pair. Pairs on which they differ most come first.
+    traits
+        Of each pair. With values of images, pairs on which conventions differ most come first.
     doubtful
         Conventions that a mean alone cannot prove. If only a mean of several pairs was reported,
         they are measured on the first pairs only.
@@ -76,7 +125,7 @@ class Survey:
         *,
         pairs: Pairs,
         evidence: Evidence,
-        spreads: Sequence[float],
+        traits: Sequence[Trait],
         doubtful: Collection[Convention],
         usual: Iterable[Convention],
         workers: int,
@@ -97,14 +146,15 @@ class Survey:
         self._later = 0
         self._one_by_one = family.networks and not family.whole_set
         places = range(len(pairs)) if evidence.mean else sorted(evidence.images)
-        self.places: list[int] = self._ordered(list(places), spreads)
+        first, rest = self._ordered(list(places), traits)
+        self.places: list[int] = [*first, *rest]
         few = self._one_by_one and len(self.places) <= SCREENED
         self._doubtful = frozenset(() if evidence.images or few else doubtful)
-        self.screened = self.places if family.whole_set else self.places[:SCREENED]
+        self.screened = self.places if family.whole_set else first
         self._values: dict[tuple[Convention, int], float] = {}
         self._estimates: dict[tuple[Convention, int, int], tuple[float, float]] = {}
         self._singles: dict[Convention, dict[int, float]] = {}
-        self._tables: dict[tuple[tuple[int, ...], int], NDArray[np.float64]] = {}
+        self._known_bases: dict[tuple[tuple[int, ...], int], Bases] = {}
 
     def run(self, conventions: Sequence[Convention], *, later: int = 0) -> None:
         """Measure conventions; `found` then has the statistics of the pairs that were needed.
@@ -193,17 +243,29 @@ class Survey:
             rows.append((self.evidence.mean, self.value(convention)))
         return rows
 
-    def _ordered(self, places: list[int], spreads: Sequence[float]) -> list[int]:
-        """Put first the images that tell most, or for a mean, a sample from the whole dataset."""
+    def _ordered(self, places: list[int], traits: Sequence[Trait]) -> tuple[list[int], list[int]]:
+        """Return the pairs on which all conventions are measured, and the others in their order.
+
+        With values of images, those that tell most come first. For a mean, both are samples from
+        the whole dataset; in the first, whatever only some pairs have is there at least once.
+        """
         if self.evidence.images:
             named = self.evidence.images
-            return sorted(places, key=lambda place: (place not in named, -spreads[place]))
-        count = min(SCREENED, len(places))
-        spaced = [places[len(places) * index // count] for index in range(count)]
-        # The next pairs come from the whole dataset too.
-        others = [place for place in places if place not in spaced]
+            places.sort(key=lambda place: (place not in named, -traits[place].spread))
+            return places[:SCREENED], places[SCREENED:]
+        chosen = [min(places, key=lambda place: traits[place].reach)]
+        seen = set(traits[chosen[0]].kinds)
+        for place in places:
+            if not traits[place].kinds <= seen:
+                chosen.append(place)
+                seen |= traits[place].kinds
+        others = [place for place in places if place not in chosen]
+        count = min(max(SCREENED - len(chosen), SCREENED // 2), len(others))
+        spaced = {others[len(others) * index // count] for index in range(count)}
+        others = [place for place in others if place not in spaced]
         step = max(1, len(others) // (3 * SCREENED))
-        return [*spaced, *sorted(others, key=lambda place: (others.index(place) % step, place))]
+        others = [place for start in range(step) for place in others[start::step]]
+        return [*chosen, *sorted(spaced)], others
 
     def _candidates(self, done: int) -> list[Convention]:
         """Return the conventions that may still fit, and the nearest of the others."""
@@ -264,11 +326,11 @@ class Survey:
                 possible &= reported.matches(value)
         mean = self.evidence.mean
         if mean is not None:
-            value, error = self._estimate(convention)
+            value, room = self._estimate(convention)
             away = abs(mean.difference(value))
             off = max(off, away)
-            room = ERRORS * error + ALLOWANCE * max(1.0, abs(mean.value))
-            possible &= not away > mean.tolerance + room
+            allowance = ALLOWANCE / len(self.found[convention]) * max(1.0, abs(mean.value))
+            possible &= not away > mean.tolerance + room + allowance
             possible &= self._within_limits(convention, mean)
         return off, possible
 
@@ -283,10 +345,10 @@ class Survey:
         return bool(least - room <= mean.value * len(self.places) <= most + room)
 
     def _estimate(self, convention: Convention) -> tuple[float, float]:
-        """Estimate a mean over all pairs from few, and its standard error.
+        """Estimate a mean over all pairs from few, and how far off the estimate may be.
 
-        The estimate is the mean of a complete convention, plus the difference of the two on the
-        pairs that both have. The values of a pair are high, or low, under all conventions alike.
+        The values of a pair are high, or low, under all conventions alike. So the mean follows from
+        that of complete conventions.
         """
         known = self.found[convention]
         first = self._first if self._one_by_one else []
@@ -300,29 +362,51 @@ class Survey:
     def _compare(
         self, convention: Convention, places: tuple[int, ...], bases: Sequence[Convention]
     ) -> tuple[float, float]:
-        """Estimate a mean alone and from each complete convention; return the most certain one."""
+        """Estimate a mean alone, from each base, and from all; return the most certain one.
+
+        From a base, it is that of the base plus the mean difference of the two on these pairs; from
+        all, it is a linear regression.
+        """
         own = self.images(convention, places)
-        table = self._table(places, bases)
-        errors = _errors(np.vstack([own, own - table]), len(self.places))
+        known = self._values_of(bases, places)
+        total = len(self.places)
+        rooms = _rooms(np.vstack([own, own - known.values]), len(places) - 1, total)
+        best = int(rooms.argmin())
         if bases and len(places) < SCREENED:
             # So few pairs do not tell how certain an estimate is, nor which base is most similar.
             best = 1 + min(range(len(bases)), key=lambda index: _unlike(convention, bases[index]))
-            errors[best] = np.inf
-        else:
-            best = int(np.nanargmin(errors)) if not np.isnan(errors).all() else 0
-        value = self._close(convention, places)
+            rooms[best] = np.inf
+        value, room = self._close(convention, places), float(rooms[best])
+        averaged = convention.pool == "images" and not self._family.whole_set
+        if averaged and len(known.weights) and np.isfinite(own).all():
+            centred = own - own.mean()
+            rest = centred - known.span @ (centred @ known.span)
+            (fitted,) = _rooms(rest[None], len(places) - 1 - known.span.shape[1], total)
+            if fitted < room:
+                return value + float(centred @ known.weights), float(fitted)
         if best:
             base = bases[best - 1]
             value += self._close(base, self.places) - self._close(base, places)
-        return value, float(errors[best])
+        return value, room
 
-    def _table(self, places: tuple[int, ...], bases: Sequence[Convention]) -> NDArray[np.float64]:
-        """Return the values of complete conventions on some pairs, one row for each convention."""
+    def _values_of(self, bases: Sequence[Convention], places: tuple[int, ...]) -> Bases:
+        """Return the values of complete conventions on some pairs; computed once."""
         key = (places, len(bases))
-        if key not in self._tables:
+        if key not in self._known_bases:
             rows = [self.images(base, places) for base in bases]
-            self._tables[key] = np.array(rows).reshape(len(bases), len(places))
-        return self._tables[key]
+            values = np.array(rows).reshape(len(bases), len(places))
+            means = np.array([self.images(base, self.places).mean() for base in bases])
+            moves = means - values.mean(1)
+            usable = np.isfinite(values).all(1) & np.isfinite(moves)
+            span, weights = np.zeros((len(places), 0)), np.zeros(0)
+            if usable.any() and len(places) >= FITTED:
+                centred = values[usable] - values[usable].mean(1, keepdims=True)
+                columns, sizes, mixed = np.linalg.svd(centred.T, full_matrices=False)
+                rank = int((sizes > EQUAL * sizes[0]).sum()) if sizes[0] > 0 else 0
+                span = columns[:, :rank]
+                weights = span @ ((mixed[:rank] @ moves[usable]) / sizes[:rank])
+            self._known_bases[key] = Bases(values, moves, span, weights)
+        return self._known_bases[key]
 
     def _bases(self) -> list[Convention]:
         """Return the conventions that are measured on all pairs, to compare others with."""
@@ -417,12 +501,30 @@ def _split(ordered: Sequence[Convention], count: int) -> list[Sequence[Conventio
     return [part for part in parts if part]
 
 
-def _errors(values: NDArray[np.float64], total: int) -> NDArray[np.float64]:
-    """Return the standard error of the mean of each row, a sample from `total` values."""
+def _rooms(values: NDArray[np.float64], freedom: int, total: int) -> NDArray[np.float64]:
+    """Say how far the mean of each row may be off, but for `CHANCE`, by Student's t.
+
+    Parameters
+    ----------
+    values
+        (rows, n), a sample from `total` values, or what a regression leaves of it.
+    freedom
+        The degrees of freedom.
+    total
+        The number of all values.
+
+    Returns
+    -------
+    ndarray
+        (rows,). Infinite where the row says nothing: it is too short, or its values are equal.
+    """
+    from scipy.special import stdtrit
+
     count = values.shape[1]
-    if count < 2:
+    if freedom < 1:
         return np.full(len(values), np.inf)
     with np.errstate(invalid="ignore"):
-        deviations = values.std(axis=1, ddof=1)
-    finite = np.where(np.isfinite(deviations), deviations, np.inf)
-    return finite * math.sqrt((1 - count / total) / count)
+        deviations = values.std(axis=1) * math.sqrt(count / freedom)
+    errors = deviations * math.sqrt((1 - count / total) / count)
+    telling = np.isfinite(deviations) & (deviations > EQUAL)
+    return np.where(telling, errors * stdtrit(freedom, 1 - CHANCE / 2), np.inf)

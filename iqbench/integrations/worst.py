@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from iqbench.engine.fitting import FittedPair
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.ranks import gather
-from iqbench.engine.reading import FittedPair
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.evaluator import Evaluator, names_of
 from iqbench.images.memory import Images, image_sources

@@ -29,6 +29,7 @@ __all__ = [
     "Structure",
     "filter_valid",
     "shrink",
+    "shrink_factor",
     "ssim",
     "ssim_terms",
     "window_weights",
@@ -94,6 +95,17 @@ def ssim_terms(moments: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]) -> tuple[
     return luminance, structure
 
 
+def shrink_factor(image: Tensor, how: Downsample) -> int:
+    """Return by how much `shrink` downsamples: round(min(H, W) / 256), at least 1.
+
+    MATLAB rounds halves up; Python, and so piq, rounds halves to even.
+    """
+    short = min(image.shape[2:]) / 256
+    if how == "none":
+        return 1
+    return max(1, round(short) if how == "pool" else int(short + 0.5))
+
+
 def shrink(image: Tensor, how: Downsample) -> Tensor:
     """Downsample to a short side of about 256, as in some implementations of SSIM.
 
@@ -104,17 +116,15 @@ def shrink(image: Tensor, how: Downsample) -> Tensor:
     how
         ``none``; ``matlab``: mean over f x f around every f-th pixel, with mirrored edges (the
         authors' script); ``pool``: mean over f x f blocks, without incomplete blocks (piq). f is
-        round(min(H, W) / 256), at least 1.
+        `shrink_factor`.
 
     Returns
     -------
     Tensor
         (N, C, h, w).
     """
-    short = min(image.shape[2:]) / 256
-    # MATLAB rounds halves up; Python, and so piq, rounds halves to even.
-    factor = max(1, round(short) if how == "pool" else int(short + 0.5))
-    if how == "none" or factor == 1:
+    factor = shrink_factor(image, how)
+    if factor == 1:
         return image
     if how == "matlab":
         before, after = (factor - 1) // 2, factor // 2

@@ -94,8 +94,8 @@ class MapMaker:
         gray_output: str,
     ) -> list[DifferenceMap]:
         """Make the maps of an output, except those that are not defined for such an image."""
+        from iqbench.engine.fitting import check_fit
         from iqbench.engine.pairs import PairScorer
-        from iqbench.engine.reading import check_fit
         from iqbench.maps.pair import maps_of_pair
         from iqbench.protocols.presets import resolve_protocol
 

@@ -17,7 +17,8 @@ from PIL import Image
 
 from iqbench.boards.board import read_board
 from iqbench.datasets.sample import OutputImage
-from iqbench.engine.reading import Job, check_fit, job_cost
+from iqbench.engine.fitting import check_fit
+from iqbench.engine.reading import Job, job_cost
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource

@@ -57,13 +57,13 @@ def measured(reference, output, metric, scale):
     """Return the survey of two files, the grid of its conventions, and the metric's columns."""
     modcrops = sorted({*MODCROPS, *(SCALES if scale is None else (scale,))})
     pairs = Pairs(find_pairs(reference, output), modcrops, "error")
-    facts, spreads = look_at(pairs, 1, None)
+    facts, traits = look_at(pairs, 1, None)
     survey, grid, columns = prepare(
         _family(metric),
         Evidence(metric, Reported.parse("0.5"), {}),
         pairs=pairs,
         facts=facts,
-        spreads=spreads,
+        traits=traits,
         scale=scale,
         workers=1,
         reporter=None,

@@ -7,7 +7,7 @@ import pytest
 from made_images import exif, noise, pillow, smooth, tiff
 from PIL import Image, ImageOps
 
-from iqbench.engine.reading import fit_pair
+from iqbench.engine.fitting import fit_pair
 from iqbench.errors import IqbenchError
 from iqbench.images.orientation import undone
 from iqbench.images.source import EncodedImage

@@ -1,0 +1,118 @@
+"""How few pairs tell which conventions may fit a mean: the true one is never given up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from iqbench.explain.convention import Convention
+from iqbench.explain.evidence import Evidence
+from iqbench.explain.family import MeanFamily
+from iqbench.explain.survey import CHANCE, Survey, Trait, _rooms
+from iqbench.explain.value import Reported
+
+PAIRS, CONVENTIONS = 100, 60
+
+
+class Table(MeanFamily):
+    """A metric whose values are known: (conventions, pairs); the crop is the row."""
+
+    metric = "known"
+
+    def __init__(self, values):
+        self.rows = values
+        self.measured = 0
+
+    def values(self):
+        return {}
+
+    def measure(self, pair, convention):
+        self.measured += 1
+        return float(self.rows[convention.crop, pair])
+
+
+class Places:
+    """Pairs that are only numbers."""
+
+    def __len__(self):
+        return PAIRS
+
+    def read(self, place):
+        return place
+
+
+def surveyed(values, truth, traits=None):
+    """Return the survey of a mean with four digits, and its family."""
+    family = Table(values)
+    conventions = [Convention("known", crop=row) for row in range(len(values))]
+    survey = Survey(
+        family,
+        pairs=Places(),
+        evidence=Evidence("known", Reported.parse(f"{values[truth].mean():.4f}"), {}),
+        traits=traits or [Trait()] * PAIRS,
+        doubtful=(),
+        usual=conventions[:3],
+        workers=1,
+        reporter=None,
+    )
+    survey.run(conventions)
+    return survey, family, conventions[truth]
+
+
+def alike(seed):
+    """Make values that go up and down together, by unlike amounts, with noise of heavy tails."""
+    random = np.random.default_rng(seed)
+    pairs = random.normal(0.8, 0.08, (2, PAIRS))
+    slopes = random.normal(1, 0.2, (CONVENTIONS, 1)), random.normal(0, 0.3, (CONVENTIONS, 1))
+    noise = random.standard_t(4, (CONVENTIONS, PAIRS)) * random.uniform(
+        1e-4, 1e-2, (CONVENTIONS, 1)
+    )
+    return slopes[0] * pairs[0] + slopes[1] * pairs[1] + noise
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_truth_is_followed_to_the_end_and_most_others_are_not(seed):
+    values = alike(seed)
+    for truth in range(0, CONVENTIONS, 3):
+        survey, family, convention = surveyed(values, truth)
+        assert survey.complete(convention)
+        assert survey.value(convention) == pytest.approx(values[truth].mean(), abs=1e-12)
+        assert family.measured < values.size / 2
+
+
+@pytest.mark.parametrize("kind", ["gray", "turned", "cut to a multiple of 3"])
+@pytest.mark.parametrize("place", [1, 37, 98])
+def test_what_only_one_pair_has_is_looked_at(kind, place):
+    values = alike(0)
+    values[10] = values[0]
+    values[10, place] += 0.3  # on other pairs it is the usual convention
+    traits = [Trait(kinds=frozenset({"colour"})) for _ in range(PAIRS)]
+    traits[place] = Trait(kinds=frozenset({"colour", kind}))
+    survey, _, convention = surveyed(values, 10, traits)
+    assert place in survey.screened
+    assert survey.complete(convention)
+
+
+def test_the_pair_with_the_fewest_values_is_looked_at():
+    traits = [Trait(reach=0.2 if place == 63 else 1.0) for place in range(PAIRS)]
+    survey, *_ = surveyed(alike(1), 5, traits)
+    assert 63 in survey.screened
+
+
+def test_every_pair_is_looked_at_once():
+    survey, *_ = surveyed(alike(2), 5)
+    assert sorted(survey.places) == list(range(PAIRS))
+    assert survey.screened == survey.places[: len(survey.screened)]
+
+
+def test_a_mean_may_be_off_by_student_s_interval_of_a_finite_set():
+    values = np.random.default_rng(3).normal(size=(4, 12))
+    error = stats.sem(values, axis=1) * np.sqrt(1 - 12 / 50)
+    low, high = stats.t.interval(1 - CHANCE, 11, loc=0, scale=error)
+    assert np.allclose(_rooms(values, 11, 50), (high - low) / 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("values", [[0.5] * 6, [np.inf, 1, 2, 3, 4, 5], [np.nan] * 6, [0.5]])
+def test_values_that_tell_nothing_leave_all_room(values):
+    assert np.isinf(_rooms(np.array([values]), len(values) - 1, 50)).all()
