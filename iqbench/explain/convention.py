@@ -270,7 +270,8 @@ class Convention(NamedTuple):
 
     def departures(self, other: Convention) -> list[str]:
         """Return the names of the fields in which this differs from another."""
-        return [name for name in FIELDS if getattr(self, name) != getattr(other, name)]
+        rows = zip(FIELDS, self, other, strict=True)
+        return [name for name, own, others in rows if own != others]
 
 
 FIELDS = Convention._fields

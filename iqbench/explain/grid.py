@@ -235,11 +235,15 @@ class Grid:
             if any(item.preset for item in named)
         }
         tried = dict.fromkeys(self._anchors, True)
+        seen = set(self._anchors)  # anchors have many neighbours in common
         values = facts.distinct(values)
         together = {name: values[name] for name in values if name not in ALONE}
         for start in self._anchors:
             for count in range(1, departures + 1):
                 for changed in _changed(start, values if count == 1 else together, count):
+                    if changed in seen:
+                        continue
+                    seen.add(changed)
                     convention = facts.collapse(changed)
                     if convention not in tried:
                         tried[convention] = affordable(convention)
