@@ -12,9 +12,25 @@ from pydantic import BaseModel, ValidationError
 
 from iqbench.errors import IqbenchError, unknown_name
 
-__all__ = ["build", "format_value", "parse_spec", "validate"]
+__all__ = ["build", "format_value", "parse_spec", "spec_text", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def spec_text(spec: object) -> str:
+    """Return a spec without spaces around it.
+
+    Raises
+    ------
+    IqbenchError
+        If it is not a text.
+    """
+    if not isinstance(spec, str):
+        raise IqbenchError(
+            f"a spec is a text such as 'name:key=value', not of type {type(spec).__name__}",
+            hint=f"{spec!r} cannot be one",
+        )
+    return spec.strip()
 
 
 def parse_spec(text: str) -> tuple[str, dict[str, str]]:
@@ -35,12 +51,7 @@ def parse_spec(text: str) -> tuple[str, dict[str, str]]:
     IqbenchError
         If it is not a text, or an option is not of the form ``key=value`` or is given twice.
     """
-    if not isinstance(text, str):
-        raise IqbenchError(
-            f"a spec is a text such as 'name:key=value', not of type {type(text).__name__}",
-            hint=f"{text!r} cannot be one",
-        )
-    name, _, tail = text.strip().partition(":")
+    name, _, tail = spec_text(text).partition(":")
     options: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in tail.split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
