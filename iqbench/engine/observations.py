@@ -129,6 +129,8 @@ def _closed(request: Request, values: Maps, parameters: Maps, images: int) -> li
     try:
         with exits_as_errors():
             found = metric.close(column.name, values, parameters)
+            if found.is_complex():
+                raise TypeError("values are real numbers, and these are complex")
             closed = found.double().expand(images).tolist()
     except Exception as error:  # a metric's own code, which may be another package's
         if images == 1:

@@ -33,6 +33,19 @@ class Statistic(Protocol):
         ...
 
 
+def _in_double(sums: Tensor) -> Tensor:
+    """Convert sums to float64.
+
+    Raises
+    ------
+    TypeError
+        If they are complex; torch would ignore the imaginary part.
+    """
+    if sums.is_complex():
+        raise TypeError("statistics are real numbers, and these are complex; take abs() or .real")
+    return sums.double()
+
+
 @dataclass(frozen=True, eq=False)
 class Mean:
     """The mean of a map over positions.
@@ -54,7 +67,7 @@ class Mean:
 
     def double(self) -> Mean:
         """Return the sum in float64."""
-        return Mean(self.total.double(), self.count)
+        return Mean(_in_double(self.total), self.count)
 
     @property
     def value(self) -> Tensor:
@@ -80,7 +93,7 @@ class Total:
 
     def double(self) -> Total:
         """Return the sum in float64."""
-        return Total(self.total.double())
+        return Total(_in_double(self.total))
 
     @property
     def value(self) -> Tensor:
@@ -120,7 +133,7 @@ class PairMoments:
 
     def double(self) -> PairMoments:
         """Return the moments in float64."""
-        return PairMoments(self.count, self.means.double(), self.squares.double())
+        return PairMoments(self.count, _in_double(self.means), _in_double(self.squares))
 
     @property
     def value(self) -> Tensor:
@@ -159,7 +172,7 @@ class Spread:
 
     def double(self) -> Spread:
         """Return the statistic in float64."""
-        return Spread(self.count, self.mean.double(), self.squares.double(), self.correction)
+        return Spread(self.count, _in_double(self.mean), _in_double(self.squares), self.correction)
 
     @property
     def value(self) -> Tensor:

@@ -234,9 +234,10 @@ class PlainReader:
                 shared = () if metric.needs == "output" else owners.select(next(waiting))
                 with blame(metric):
                     parameters = self._parameters[metric]
-                    found = metric.observe(self.tap, shared, seen, parameters, here)
-                for name, statistic in found.items():
-                    yield Found(metric, name, statistic.double())
+                    observed = metric.observe(self.tap, shared, seen, parameters, here)
+                    found = [(name, one.double()) for name, one in observed.items()]
+                for name, statistic in found:
+                    yield Found(metric, name, statistic)
             top += block.shape[2]
 
     def _blocks(self, rows: Tensor) -> Sequence[Tensor]:
