@@ -523,6 +523,7 @@ class TestRefusals:
             ({"protocol": "sr"}, "unknown protocol 'sr'"),
             ({"bits": 12}, "bits must be 8, 16 or None, not 12"),
             ({"device": "gpu"}, "unknown device 'gpu'"),
+            ({"metrics": [["psnr"]]}, "a spec is a text such as .*, not of type list"),
             ({"protocol": ["rgb"]}, "a spec is a text such as .*, not of type list"),
             ({"memory": 0}, "memory is 0, not a positive number of bytes"),
             ({"memory": "1G"}, "memory is '1G', not a positive number"),

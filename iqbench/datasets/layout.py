@@ -12,9 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import Annotated, TypeAlias, TypeGuard, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -24,6 +23,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.datasets.storage.paths import Place, StoredPath
 from iqbench.datasets.storage.places import find_place
 from iqbench.errors import IqbenchError
+from iqbench.plugins import plugins
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -190,10 +190,10 @@ class Layout(BaseModel, ABC):
 def layouts() -> dict[str, type[Layout]]:
     """Find every layout, by name.
 
-    Raises
-    ------
-    IqbenchError
-        If an entry point cannot be loaded or is not a layout, or if two layouts share a name.
+    Warns
+    -----
+    IqbenchWarning
+        About an entry point that cannot be used. It is left out.
     """
     found: dict[str, type[Layout]] = {}
     package = import_module("iqbench.datasets.layouts")
@@ -201,28 +201,16 @@ def layouts() -> dict[str, type[Layout]]:
         module = import_module(f"{package.__name__}.{module_info.name}")
         for value in vars(module).values():
             if _is_layout(value) and value.__module__ == module.__name__:
-                _add(found, value, module.__name__)
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
-        where = f"entry point {entry.name!r} ({entry.value})"
-        try:
-            value = entry.load()
-        except Exception as error:
-            raise IqbenchError(
-                f"the layout of {where} cannot be loaded: {error}",
-                hint="Update or uninstall the package that brings it",
-            ) from error
-        if not _is_layout(value):
-            raise IqbenchError(f"{where} of group {ENTRY_POINT_GROUP!r} is not a Layout class")
-        _add(found, value, where)
+                found |= dict.fromkeys(_names_of(value), value)
+    for _, plugin in plugins(ENTRY_POINT_GROUP, "Layout", _is_layout, found, _names_of):
+        found |= dict.fromkeys(_names_of(plugin), plugin)
     return found
 
 
-def _is_layout(value: Any) -> bool:
+def _is_layout(value: object) -> TypeGuard[type[Layout]]:
     return is_class(value) and issubclass(value, Layout) and value is not Layout
 
 
-def _add(found: dict[str, type[Layout]], layout: type[Layout], where: str) -> None:
-    for name in get_args(layout.model_fields["layout"].annotation):
-        if name in found:
-            raise IqbenchError(f"two layouts are called {name!r}: {found[name]} and {where}")
-        found[name] = layout
+def _names_of(layout: type[Layout]) -> tuple[str, ...]:
+    """Return the values that a layout takes in ``layout:``."""
+    return get_args(layout.model_fields["layout"].annotation)

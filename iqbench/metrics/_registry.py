@@ -5,23 +5,22 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import TypeGuard
 
 import iqbench.metrics
 import iqbench.metrics._libraries
 from iqbench.classes import is_class
 from iqbench.columns import ColumnRole
-from iqbench.errors import IqbenchError, IqbenchWarning, exits_as_errors, unknown_name
+from iqbench.errors import IqbenchError, exits_as_errors, unknown_name
 from iqbench.metrics._base import Column, Metric
 from iqbench.metrics._library import Library, LibraryMetric
-from iqbench.specs import build, parse_spec
+from iqbench.plugins import name_attribute, or_left_out, package_of_entry_point, plugins
+from iqbench.specs import build, parse_spec, spec_text
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -82,15 +81,10 @@ class Request:
 def metric_classes() -> dict[str, type[Metric]]:
     """Return every metric by name: first those of this folder, then those of other packages.
 
-    Raises
-    ------
-    IqbenchError
-        If two metrics have the same name, or an entry point is not a metric.
-
     Warns
     -----
     IqbenchWarning
-        About an entry point that cannot be imported. It is left out.
+        About an entry point that cannot be used. It is left out.
     """
     found: list[type[Metric]] = []
     for module in pkgutil.iter_modules(iqbench.metrics.__path__):
@@ -101,22 +95,10 @@ def metric_classes() -> dict[str, type[Metric]]:
                 for member in members
                 if _is_metric(member) and member.__module__ == f"iqbench.metrics.{module.name}"
             ]
-    for point in entry_points(group=ENTRY_POINTS):
-        plugin = _loaded(point, ENTRY_POINTS)
-        if plugin is None:
-            continue
-        if not _is_metric(plugin):
-            raise IqbenchError(
-                f"entry point {point.value!r} of {ENTRY_POINTS} is not a subclass of Metric",
-                hint="Fix or remove the package that declares it",
-            )
-        _PACKAGES[plugin] = _package(point)
-        found.append(plugin)
-    classes: dict[str, type[Metric]] = {}
-    for metric in found:
-        if metric.name in classes:
-            raise IqbenchError(f"two metrics are called {metric.name!r}")
-        classes[metric.name] = metric
+    classes = {metric.name: metric for metric in found}
+    for point, plugin in plugins(ENTRY_POINTS, "Metric", _is_metric, classes, name_attribute):
+        _PACKAGES[plugin] = package_of_entry_point(point)
+        classes[plugin.name] = plugin
     return classes
 
 
@@ -124,59 +106,23 @@ def metric_classes() -> dict[str, type[Metric]]:
 def libraries() -> dict[str, Library]:
     """Return the adapters of other libraries by name, also if a library is not installed.
 
-    Raises
-    ------
-    IqbenchError
-        If an entry point is not an adapter, or two adapters have the same name.
+    Warns
+    -----
+    IqbenchWarning
+        About an entry point that cannot be used. It is left out.
     """
     adapters: list[Library] = []
     for module in pkgutil.iter_modules(iqbench.metrics._libraries.__path__):
         path = f"{iqbench.metrics._libraries.__name__}.{module.name}"
         members = vars(import_module(path)).values()
         adapters += [item() for item in members if _is_adapter(item) and item.__module__ == path]
-    for point in entry_points(group=LIBRARY_ENTRY_POINTS):
-        plugin = _loaded(point, LIBRARY_ENTRY_POINTS)
-        if plugin is None:
-            continue
-        if not _is_adapter(plugin):
-            raise IqbenchError(
-                f"entry point {point.value!r} of {LIBRARY_ENTRY_POINTS} is not a subclass of "
-                "Library",
-                hint="Fix or remove the package that declares it",
-            )
-        adapters.append(plugin())
-    found: dict[str, Library] = {}
-    for adapter in adapters:
-        if adapter.name in found:
-            raise IqbenchError(f"two libraries are called {adapter.name!r}")
-        found[adapter.name] = adapter
+    found = {adapter.name: adapter for adapter in adapters}
+    for point, plugin in plugins(
+        LIBRARY_ENTRY_POINTS, "Library", _is_adapter, found, name_attribute
+    ):
+        with or_left_out(point):
+            found[plugin.name] = plugin()
     return found
-
-
-def _loaded(point: EntryPoint, group: str) -> object | None:
-    """Import an entry point of another package; if this fails, warn and return None.
-
-    One broken package must not block the metrics of others.
-    """
-    try:
-        with exits_as_errors():
-            thing: object = point.load()
-    except Exception as error:  # code of the package
-        warnings.warn(
-            f"package {_package(point)} is left out: its entry point {point.value!r} of {group} "
-            f"cannot be loaded: {type(error).__name__}: {error}",
-            IqbenchWarning,
-            stacklevel=2,
-        )
-        return None
-    return thing
-
-
-def _package(point: EntryPoint) -> str:
-    """Return the package of an entry point with its version, or else the module."""
-    if point.dist:
-        return f"{point.dist.name} {point.dist.version}"
-    return point.value.partition(":")[0]
 
 
 def named(metric: type[Metric]) -> str:
@@ -304,7 +250,7 @@ def resolve_column(spec: str, variants: Mapping[str, str] | None = None) -> Requ
 
 def _resolve(spec: str) -> list[Request]:
     """Return the columns of one spec."""
-    spec = spec.strip()
+    spec = spec_text(spec)
     library, colon, rest = spec.partition(":")
     if colon and library in libraries():
         return _resolve_foreign(libraries()[library], rest)

@@ -15,11 +15,12 @@ import torch
 from made_folders import Made, noisy, picture, tensor
 
 import iqbench
+from iqbench import plugins
 from iqbench.boards.board import read_board
 from iqbench.engine.batch import Batch
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.metrics import _library, _registry
+from iqbench.metrics import _library
 from iqbench.metrics._library import Library, Offer, probe_images
 from iqbench.metrics._peak_memory import peak_bytes
 from iqbench.metrics._registry import libraries, resolve_metrics
@@ -400,9 +401,11 @@ def test_an_adapter_of_another_package_is_discovered(monkeypatch, make_scorer):
         def load(self, name, options):
             return (lambda output, reference: output.mean((1, 2, 3))), None
 
-    point = SimpleNamespace(value="mine:Mine", load=lambda: Mine, dist=None)
+    point = SimpleNamespace(
+        value="mine:Mine", group="iqbench.libraries", load=lambda: Mine, dist=None
+    )
     monkeypatch.setattr(
-        _registry, "entry_points", lambda group: [point] * (group != "iqbench.metrics")
+        plugins, "entry_points", lambda group: [point] * (group != "iqbench.metrics")
     )
     libraries.cache_clear()
     try:

@@ -11,8 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iqbench import plugins
 from iqbench.engine.batch import Batch
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.images.picture import Picture
 from iqbench.metrics import _registry
 from iqbench.metrics._base import Column, Metric, Tap
@@ -213,9 +214,16 @@ class Whole(Metric):
 def installed(monkeypatch) -> Callable[[object], None]:
     """Install another package's entry point for the length of a test."""
 
-    def install(thing: object) -> None:
-        point = SimpleNamespace(value="other_package:thing", load=lambda: thing, dist=None)
-        monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+    def install(*things: object) -> None:
+        def points(group: str) -> list[SimpleNamespace]:
+            return [
+                SimpleNamespace(
+                    value=f"{package}:thing", group=group, load=lambda thing=thing: thing, dist=None
+                )
+                for package, thing in zip(("other_package", "third_package"), things, strict=False)
+            ]
+
+        monkeypatch.setattr(plugins, "entry_points", points)
         assert _registry.ENTRY_POINTS == "iqbench.metrics"
         metric_classes.cache_clear()
 
@@ -317,19 +325,72 @@ def test_an_exception_of_a_metric_is_an_error_of_its_own_values(installed, make_
     assert [found[index]["fragile"].value for index in (0, 2)] == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("thing", [int, "psnr", lambda: 1])
-def test_an_entry_point_that_is_no_metric_is_refused(installed, thing):
+@pytest.mark.parametrize("thing", [int, "psnr", None, lambda: 1])
+def test_an_entry_point_that_is_no_metric_is_left_out(installed, thing):
     installed(thing)
-    with pytest.raises(
-        IqbenchError, match=r"'other_package:thing' of iqbench.metrics is not a sub"
+    with pytest.warns(
+        IqbenchWarning, match=r"'other_package:thing' of iqbench.metrics is not a subclass of Met"
     ):
-        metric_classes()
+        assert "psnr" in metric_classes()
 
 
-def test_two_metrics_of_one_name_are_refused(installed):
-    installed(type("Other", (Whole,), {"name": "psnr", "__module__": __name__}))
-    with pytest.raises(IqbenchError, match="two metrics are called 'psnr'"):
-        metric_classes()
+@pytest.mark.parametrize("name", ["", "two words", "a:b", "a,b", "a[b]", 3])
+def test_a_metric_whose_name_no_spec_can_hold_is_left_out(installed, name):
+    installed(renamed(name))
+    with pytest.warns(IqbenchWarning, match="which cannot be written in a spec"):
+        assert name not in metric_classes()
+
+
+def test_a_metric_without_a_name_is_left_out(installed):
+    class Nameless(Metric):
+        def columns(self):
+            return ()
+
+    installed(Nameless)
+    with pytest.warns(IqbenchWarning, match="has the name None, which cannot be written"):
+        assert Nameless not in metric_classes().values()
+
+
+def test_a_metric_of_another_package_never_replaces_one_of_iqbench(installed):
+    installed(renamed("psnr"))
+    with pytest.warns(IqbenchWarning, match="has the name 'psnr', which iqbench itself uses"):
+        assert metric_classes()["psnr"].__module__ == "iqbench.metrics.psnr"
+
+
+def test_of_two_packages_with_metrics_of_one_name_neither_is_used(installed):
+    installed(renamed("worst"), renamed("worst"))
+    with pytest.warns(IqbenchWarning) as told:
+        assert "worst" not in metric_classes()
+    assert [str(one.message).split()[1] for one in told] == ["other_package", "third_package"]
+    assert all("'worst', which another package uses too" in str(one.message) for one in told)
+
+
+def test_a_metric_that_is_declared_twice_is_one_metric(installed):
+    installed(Whole, Whole)
+    assert metric_classes()["worst"] is Whole
+
+
+def renamed(name):
+    return type("Other", (Whole,), {"name": name, "__module__": __name__})
+
+
+@pytest.mark.parametrize("place", ["maps", "close"])
+def test_complex_numbers_are_an_error_of_the_metric(installed, make_scorer, place):
+    class Complex(Fragile):
+        name: ClassVar[str] = "fragile"
+
+        def maps(self, tap, reference, output, parameters):
+            return {"white": output * (1j if place == "maps" else 1)}
+
+        def close(self, column, means, parameters):
+            return means["white"] * 1j
+
+    installed(Complex)
+    image = picture(np.full((9, 9, 3), 50, np.uint8))
+    (found,) = make_scorer(["fragile", "psnr"]).score(Batch([image], [image], [0]))
+    assert "metric fragile (package other_package) failed: TypeError: " in found["fragile"].error
+    assert "complex" in found["fragile"].error
+    assert found["psnr"].value == float("inf")
 
 
 def test_a_metric_must_say_what_it_computes():
