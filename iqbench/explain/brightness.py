@@ -49,6 +49,14 @@ SCALINGS: Mapping[str, Scaling] = MappingProxyType(
             *("luma-full-bgr", "luma-full-bgr", "rounded"),
             "red and blue swapped, output rounded to uint8",
         ),
+        "reference-truncated": Scaling(
+            *("luma-full", "luma-full", "truncated"),
+            "output truncated to uint8",
+        ),
+        "reference-mean-truncated": Scaling(
+            *("mean-of-channels", "mean-of-channels", "truncated"),
+            "all channels, output truncated to uint8",
+        ),
         "reference-bgr-by-mean": Scaling(
             *("luma-full-bgr", "mean-of-channels", "truncated"),
             "gray of the reference, red and blue swapped, over all channels of the output, "

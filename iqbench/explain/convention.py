@@ -141,6 +141,9 @@ FORMS: Mapping[str, str] = MappingProxyType(
             for size in (3, 5)
         },
         "ssim, sample covariance": "ssim with sample covariance",
+        "ssim, 13x13": "ssim with a Gaussian 13x13 window",
+        "ssim, 13x13, sample covariance": "ssim with a Gaussian 13x13 window, sample covariance",
+        "ssim, 13x13, edges repeated": "ssim with a Gaussian 13x13 window, edges repeated",
         "ssim, adaptive means": "ssim after downsampling by adaptive means",
         "ssim, single columns": "ssim of each column alone",
         "ssim-structure=clipped": "ssim with negative structure clipped to 0",

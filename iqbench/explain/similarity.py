@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -68,8 +68,37 @@ CLIPPED = "ssim-structure=clipped"
 BOXES = {f"ssim, uniform {size}x{size}": f"uniform {size}x{size}" for size in (3, 5, 9, 11, 51)}
 """scikit-image's SSIM with other windows; of 51x51 in tables of inpainting."""
 
-MIRRORED = {f"ssim, {size}x{size}, edges mirrored": f"gaussian {size}x{size}" for size in (3, 5)}
-"""kornia's SSIM with other windows; of 3x3 in tables of radiance fields."""
+
+class Continued(NamedTuple):
+    """A Gaussian window, over images that are continued at their edges.
+
+    Attributes
+    ----------
+    shape
+        Of the window.
+    mode
+        How edges are continued, as in `numpy.pad`: until there is a window around every pixel.
+    border
+        How many rows and columns of the map are cut off at each edge.
+    sample
+        What variances and covariances are multiplied by.
+    """
+
+    shape: str
+    mode: Literal["reflect", "symmetric"]
+    border: int = 0
+    sample: float = 1.0
+
+
+CONTINUED: Mapping[str, Continued] = {
+    # kornia's with other windows; of 3x3 in tables of radiance fields.
+    "ssim, 3x3, edges mirrored": Continued("gaussian 3x3", "reflect"),
+    "ssim, 5x5, edges mirrored": Continued("gaussian 5x5", "reflect"),
+    # scikit-image's when its Gaussian had 13 values: the border is that of 11.
+    "ssim, 13x13": Continued("gaussian 13x13", "symmetric", 5),
+    "ssim, 13x13, sample covariance": Continued("gaussian 13x13", "symmetric", 5, 121 / 120),
+    "ssim, 13x13, edges repeated": Continued("gaussian 13x13", "symmetric", 0, 25 / 24),
+}
 
 ADAPTIVE = "ssim, adaptive means"
 COLUMNS = "ssim, single columns"
@@ -78,7 +107,8 @@ VALID = (*FREE, *BOXES)
 RARE_FORMS: Mapping[str, Sequence[str]] = {
     **{f"ssim, uniform {size}x{size}": ("rgb", "luma-full-rounded") for size in (3, 5, 9)},
     "ssim, uniform 51x51": ("luma-709",),
-    **dict.fromkeys([*MIRRORED, ADAPTIVE], ("rgb",)),
+    **dict.fromkeys([*CONTINUED, ADAPTIVE], ("rgb",)),
+    "ssim, 13x13": ("rgb", "luma-full-rounded"),
     COLUMNS: (),
 }
 """Forms that are not combined with crops, ranges or brightness, and the colours that are tried."""
@@ -98,7 +128,8 @@ WINDOWS = {"ssim-window=uniform": "uniform", **BOXES}
 REACH: dict[str, int] = {
     "gaussian": SIZES["gaussian"],
     "uniform": SIZES["uniform"],
-    **{shape: int(shape.rpartition("x")[2]) for shape in (*BOXES.values(), *MIRRORED.values())},
+    **{shape: int(shape.rpartition("x")[2]) for shape in BOXES.values()},
+    **{way.shape: int(way.shape.rpartition("x")[2]) for way in CONTINUED.values()},
     VOLUME_WINDOW: SIZES["gaussian"],
 }
 COLUMN = SIZES["uniform"]
@@ -156,7 +187,7 @@ class SsimFamily(MeanFamily):
     """SSIM: a map of valid positions serves every crop; padding changes only its border."""
 
     metric = "ssim"
-    forms = (*VALID[1:], *PADDED, *WHOLE, *MIRRORED, ADAPTIVE, COLUMNS)
+    forms = (*VALID[1:], *PADDED, *WHOLE, *CONTINUED, ADAPTIVE, COLUMNS)
     limits = (-1.0, 1.0)
     float_error = FLOAT_ERROR
 
@@ -317,13 +348,12 @@ def _is_alone(convention: Convention, rare: str) -> bool:
     colours = {
         "metric": RARE_FORMS.get(convention.metric, ()),
         "colour": RARE_COLOURS,
-        "brightness": ("rgb",),
+        "brightness": (),
         "range": ("rgb", "luma-full-rounded"),
     }
     return (
         set(convention.departures(PLAIN)) <= {"metric", rare, "colour", "gray", "quantise"}
         and convention.metric in ("ssim", "ssim-window=uniform", *RARE_FORMS)
-        and (rare != "brightness" or convention.metric == "ssim")
         and convention.colour in colours[rare]
     )
 
@@ -390,13 +420,19 @@ def _mix(channels: int) -> Planes:
     return mix
 
 
-def _mirrored(reference: Tensor, output: Tensor, shape: str) -> float:
-    """Return kornia's SSIM: edges are mirrored, so that there is a window around every pixel."""
-    reach = REACH[shape] // 2
-    if min(reference.shape[2:]) <= reach:
+def _continued(reference: Tensor, output: Tensor, way: Continued) -> float:
+    """Return SSIM of images that are continued at their edges."""
+    reach, border = REACH[way.shape] // 2, way.border
+    height, width = reference.shape[2:]
+    if min(height, width) <= 2 * reach:
         raise IqbenchError("the image is smaller than the window")
-    first, second = (F.pad(image, (reach,) * 4, "reflect") for image in (reference, output))
-    return _mean(first, second, shape)
+    around = ((0, 0), (0, 0), (reach, reach), (reach, reach))
+    first, second = (
+        torch.from_numpy(np.pad(image.numpy(), around, way.mode)) for image in (reference, output)
+    )
+    found = _map_in_strips(first, second, way.shape, (C1, C2 / way.sample, 0.0, -math.inf))
+    inner = found[border : height - border, border : width - border]
+    return float(inner.mean()) / reference.shape[1]
 
 
 def _adaptive(reference: Tensor, output: Tensor) -> float:
@@ -432,7 +468,7 @@ def _columns(reference: Tensor, output: Tensor) -> float:
 
 
 _OF_PARTS: Mapping[str, Callable[[Tensor, Tensor], float]] = {
-    **{name: partial(_mirrored, shape=shape) for name, shape in MIRRORED.items()},
+    **{name: partial(_continued, way=way) for name, way in CONTINUED.items()},
     ADAPTIVE: _adaptive,
     COLUMNS: _columns,
 }

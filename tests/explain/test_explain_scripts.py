@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from made_pairs import measured, psnr
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage import data
 from skimage.color import rgb2gray
 from skimage.metrics import structural_similarity
@@ -160,6 +161,25 @@ def kornia(size):
     return measure
 
 
+def scipy_ssim(border, sample):
+    """SSIM by SciPy's Gaussian filter of each channel, which has 13 values."""
+
+    def measure(*images):
+        x, y = (image.astype(np.float64) for image in images)
+        m, n, mm, nn, mn = (gaussian_filter(i, (1.5, 1.5, 0)) for i in (x, y, x * x, y * y, x * y))
+        c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+        above = (2 * m * n + c1) * (2 * sample * (mn - m * n) + c2)
+        below = (m * m + n * n + c1) * (sample * (mm + nn - m * m - n * n) + c2)
+        height, width = x.shape[:2]
+        return np.mean((above / below)[border : height - border, border : width - border])
+
+    return measure
+
+
+def gray(image):
+    return image @ [0.299, 0.587, 0.114]
+
+
 RGB, YCRCB = cv2.COLOR_RGB2GRAY, cv2.COLOR_RGB2YCrCb
 SCRIPTS = [
     ("psnr", of(pillow("YCbCr"), psnr), "Pillow's convert('YCbCr')"),
@@ -193,6 +213,16 @@ SCRIPTS = [
     ("psnr", brightened(grays(RGB), grays(RGB), psnr), "HVI-CIDNet measure.py's PSNR"),
     ("ssim", brightened(swapped, swapped, paper_rgb, rounded), "Retinexformer"),
     ("psnr", brightened(swapped, np.asarray, psnr, np.trunc), "LLFlow test.py's PSNR"),
+    ("psnr", brightened(gray, gray, psnr, np.trunc), "GSAD test.py's PSNR"),
+    ("ssim", brightened(gray, gray, uniform(channel_axis=2), np.trunc), "GSAD test.py's SSIM"),
+    ("psnr", brightened(np.asarray, np.asarray, psnr, np.trunc), "PyDiff calculate_psnr"),
+    (
+        "ssim",
+        scipy_ssim(5, 1),
+        "compare_ssim (gaussian_weights, use_sample_covariance=False, older",
+    ),
+    ("ssim", scipy_ssim(5, 121 / 120), "compare_ssim (gaussian_weights, older versions)"),
+    ("ssim", scipy_ssim(0, 25 / 24), "FUnIE-GAN getSSIM"),
     ("psnr", brightened(np.asarray, np.asarray, psnr), "LYT-Net test.py's PSNR"),
     ("ssim", brightened(np.asarray, np.asarray, kornia(11)), "LYT-Net test.py's SSIM"),
     ("psnr", peak(lambda r, o: o.max(), psnr_with), "maximum of the output"),

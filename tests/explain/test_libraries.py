@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from made_pairs import pixels, psnr, studio, write_pair
 from PIL import Image
 from safetensors.torch import load_file
-from scipy.ndimage import correlate1d
+from scipy.ndimage import correlate1d, gaussian_filter
 from skimage import data
 from skimage.color import rgb2gray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -211,6 +211,28 @@ def column_ssim(images):
     )
 
 
+def scipy_ssim(border, sample):
+    """SSIM by SciPy's Gaussian filter, which has 13 values."""
+
+    def measure(images):
+        maps = []
+        for first, second in zip(
+            *(np.atleast_3d(plain(i)).transpose(2, 0, 1) for i in images), strict=True
+        ):
+            m, n, mm, nn, mn = (
+                gaussian_filter(i, 1.5)
+                for i in (first, second, first**2, second**2, first * second)
+            )
+            c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+            above = (2 * m * n + c1) * (2 * sample * (mn - m * n) + c2)
+            below = (m**2 + n**2 + c1) * (sample * (mm - m**2 + nn - n**2) + c2)
+            height, width = first.shape
+            maps.append((above / below)[border : height - border, border : width - border])
+        return np.mean(maps)
+
+    return measure
+
+
 def gt_mean(reference_gray, output_gray):
     """Scale the output by the means of two grays, and clip it."""
 
@@ -226,8 +248,12 @@ def swapped_gray(image):
     return cv2.cvtColor(np.float32(image), cv2.COLOR_BGR2GRAY)
 
 
+def plain_gray(image):
+    return image @ [0.299, 0.587, 0.114]
+
+
 def as_bytes(images):
-    """Truncate as LLFlow stores its outputs."""
+    """Truncate as LLFlow, GSAD and PyDiff store their outputs."""
     return [image.astype(np.uint8) for image in images]
 
 
@@ -235,6 +261,8 @@ HVI_CIDNET = gt_mean(opencv_gray, opencv_gray)
 RETINEXFORMER = gt_mean(swapped_gray, swapped_gray)
 LLFLOW = gt_mean(swapped_gray, np.asarray)
 LYT_NET = gt_mean(np.asarray, np.asarray)
+GSAD = gt_mean(plain_gray, plain_gray)
+OLD = "scikit-image compare_ssim (gaussian_weights"
 
 
 def wrapped(images):
@@ -341,6 +369,22 @@ CHECKS = {
     ),
     "LLFlow test.py's PSNR": lambda p: psnr_of(as_bytes(LLFLOW(p))),
     "LLFlow test.py's SSIM": lambda p: column_ssim([opencv_gray(i) for i in as_bytes(LLFLOW(p))]),
+    "GSAD test.py's PSNR": lambda p: psnr_of(as_bytes(GSAD(p))),
+    "GSAD test.py's SSIM": lambda p: structural_similarity(*as_bytes(GSAD(p)), channel_axis=2),
+    "PyDiff calculate_psnr (use_kind_align)": lambda p: psnr_of(as_bytes(LYT_NET(p))),
+    "PyDiff calculate_ssim_lol (use_kind_align)": lambda p: column_ssim(
+        [opencv_gray(i) for i in as_bytes(LYT_NET(p))]
+    ),
+    "FUnIE-GAN getPSNR": lambda p: psnr_of([np.array(Image.fromarray(i).convert("L")) for i in p]),
+    "FUnIE-GAN getSSIM": scipy_ssim(0, 25 / 24),
+    f"{OLD}, use_sample_covariance=False, older versions)": scipy_ssim(5, 1),
+    f"{OLD}, older versions)": scipy_ssim(5, 121 / 120),
+    "IMDN test_IMDN.py's PSNR (is_y)": lambda p: psnr_of(
+        [np.round(studio(i)) for i in cropped(SCALE, plain)(p)]
+    ),
+    "IMDN test_IMDN.py's SSIM (is_y, older scikit-image)": lambda p: scipy_ssim(5, 1)(
+        [np.round(studio(i)) for i in cropped(SCALE, plain)(p)]
+    ),
     "LYT-Net test.py's PSNR (gt_mean)": lambda p: psnr_of(LYT_NET(p)),
     "LYT-Net test.py's SSIM (gt_mean)": lambda p: whole_ssim(LYT_NET(p), cv2.BORDER_REFLECT_101),
     "NumPy's mean((a - b) ** 2) of uint8 arrays (a mistake)": wrapped,
