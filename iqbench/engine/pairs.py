@@ -18,6 +18,7 @@ from iqbench.engine.grouping import Outcome, reads_alone, views_of
 from iqbench.engine.observations import Scores
 from iqbench.engine.plan import columns_of
 from iqbench.engine.reading import in_sentences
+from iqbench.engine.requests import requests_under
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.signatures import Signatures
@@ -25,7 +26,7 @@ from iqbench.errors import IqbenchError
 from iqbench.forks import cached_property
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha, Source
-from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
+from iqbench.metrics._registry import DEFAULT_METRICS, Request
 from iqbench.protocols.gray import kind_of_pair
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.protocols.view import View
@@ -130,7 +131,7 @@ class PairScorer:
             If one of them is unknown or cannot be had.
         """
         chosen = resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output)
-        requests = resolve_metrics(metrics or chosen.metrics or DEFAULT_METRICS, chosen.variants)
+        requests = requests_under(chosen, metrics or chosen.metrics or DEFAULT_METRICS)
         if not metrics:  # a protocol may have metrics of whole sets among its own
             requests = tuple(item for item in requests if item.metric.scope == "image")
         compute = resolve_compute(device, precision, memory)

@@ -25,11 +25,12 @@ from iqbench.engine.compute import Precision
 from iqbench.engine.grouping import refuse_without_references, views_of
 from iqbench.engine.kept_features import KeptFeatures, check_moments
 from iqbench.engine.reading import Job
+from iqbench.engine.requests import requests_under
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.source import FileSource, Source
 from iqbench.metrics._base import Metric
-from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
+from iqbench.metrics._registry import DEFAULT_METRICS, Request
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.protocols.view import View
 from iqbench.results.schema import ColumnInfo
@@ -339,7 +340,7 @@ def plan_run(
             chosen = chosen.with_gray_output(gray_output)
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):
-                requests = resolve_metrics(specs, chosen.variants)
+                requests = requests_under(chosen, specs)
             compared = _reference_set(dataset, requests, given)
             _check_needs(dataset, requests, compared, gray_output)
             bitstreams: dict[str, dict[str, Bitstream]] = {}

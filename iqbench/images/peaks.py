@@ -99,7 +99,9 @@ def check_peak(peak: object) -> None:
     IqbenchError
         If it is not a whole number from 1 to 65535.
     """
-    whole = isinstance(peak, Integral) and 1 <= int(peak) <= LARGEST_PEAK
+    whole = (
+        not isinstance(peak, bool) and isinstance(peak, Integral) and 1 <= int(peak) <= LARGEST_PEAK
+    )
     if peak is not None and not whole:
         raise IqbenchError(
             f"the peak must be a whole number from 1 to {LARGEST_PEAK}, not {peak!r}",

@@ -10,9 +10,10 @@ from uuid import uuid4
 import torch
 
 from iqbench.engine.kept_features import KeptFeatures
+from iqbench.engine.requests import requests_under
 from iqbench.evaluator import Evaluator
 from iqbench.images.memory import Images
-from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
+from iqbench.metrics._registry import DEFAULT_METRICS, Request
 from iqbench.protocols.presets import resolve_protocol
 
 __all__ = ["Scoring"]
@@ -70,7 +71,7 @@ class Scoring:
         self.token = uuid4().hex
         chosen = resolve_protocol(protocol)
         wanted = self.options["metrics"] or chosen.metrics or DEFAULT_METRICS
-        self.requests: tuple[Request, ...] = resolve_metrics(wanted, chosen.variants)
+        self.requests: tuple[Request, ...] = requests_under(chosen, wanted)
         self._made: Evaluator | None = None
         self._device = ""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationInfo, field_validator
 
 from iqbench.protocols.view import Brightness, Colour, Gray
 
@@ -12,7 +14,7 @@ __all__ = ["Preset", "ViewTemplate"]
 class ViewTemplate(BaseModel):
     """A view whose numbers may be a preset's parameters."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     colour: Colour
     quantise: bool = False
@@ -20,6 +22,18 @@ class ViewTemplate(BaseModel):
     crop: int | str = 0
     brightness: Brightness = "own"
     gray: Gray = "keep"
+
+    @field_validator("modcrop", "crop", mode="before")
+    @classmethod
+    def _pixels(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what is neither a number of pixels nor the name of a parameter."""
+        least = 1 if info.field_name == "modcrop" else 0
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        if whole or isinstance(value, str):
+            return value
+        raise ValueError(
+            f"must be a whole number from {least}, or the name of a parameter, not {value!r}"
+        )
 
 
 class Preset(BaseModel):
@@ -38,7 +52,7 @@ class Preset(BaseModel):
             **self.views,
         }
 
-    version: int
+    version: Annotated[int, Field(strict=True, ge=1)]
     summary: str
     citation: str
     parameters: tuple[str, ...] = ()
@@ -49,4 +63,4 @@ class Preset(BaseModel):
     views: dict[str, ViewTemplate] = {}
     variants: dict[str, str] = {}
     metrics: tuple[str, ...] = ()
-    peak: int | str | None = None
+    peak: StrictInt | str | None = None

@@ -119,5 +119,8 @@ def _preset(where: str, block: object) -> Preset:
         except IqbenchError as error:
             raise IqbenchError(f"{where}: key 'peak': {error.message}", hint=error.hint) from None
     for value in sorted(named - set(preset.parameters)):
-        raise IqbenchError(f"{where}: {value!r} is none of its parameters {preset.parameters}")
+        raise IqbenchError(
+            f"{where}: {value!r} is none of its parameters",
+            hint=f"Name it there: parameters: {[*preset.parameters, value]}",
+        )
     return preset

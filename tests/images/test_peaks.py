@@ -128,7 +128,7 @@ class TestGiven:
             settle_peaks(shallow(1, 2), shallow(1, 2), 4095)
         assert settled(shallow(1, 2), shallow(1, 2), 255)[0] == (255, 255)
 
-    @pytest.mark.parametrize("peak", [0, -1, 65536, 4095.0, "4095"])
+    @pytest.mark.parametrize("peak", [0, -1, 65536, 4095.0, "4095", True])
     def test_it_is_a_sample_of_16_bits(self, peak):
         with pytest.raises(IqbenchError, match="the peak must be a whole number from 1 to 65535"):
             check_peak(peak)

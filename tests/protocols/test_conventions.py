@@ -6,6 +6,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+import yaml
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -229,6 +230,36 @@ def test_a_preset_in_the_working_folder_is_found(tmp_path, monkeypatch):
     (tmp_path / "protocols.yaml").write_text(PRESET)
     monkeypatch.chdir(tmp_path)
     assert "mine" in load_presets()
+
+
+REFUSED_BLOCKS = [
+    ("fidelity: {colour: rgb, crop: -1}", "'fidelity.crop': must be a whole number from 0, or"),
+    ("fidelity: {colour: rgb, crop: 1.5}", "'fidelity.crop': must be a whole number from 0"),
+    ("fidelity: {colour: rgb, crop: true}", "'fidelity.crop': must be a whole number from 0"),
+    ("fidelity: {colour: rgb, modcrop: 0}", "'fidelity.modcrop': must be a whole number from 1"),
+    ("fidelity: {colour: rgb, crop: b}", "'b' is none of its parameters. Name it there:"),
+    ("fidelity: {colour: rgb, quantise: 'no'}", "'fidelity.quantise': Input should be"),
+    ("views: {pnsr: {colour: rgb}}", "views: unknown metric 'pnsr'. Did you mean 'psnr'?"),
+    ("views: {'nolib:x': {colour: rgb}}", "views: unknown metric 'nolib:x'"),
+    ("variants: {pnsr: 'psnr:epsilon=1'}", "variants: unknown metric 'pnsr'"),
+    ("variants: {psnr: 'psnr:epsilo=1'}", "variants: unknown option of metric 'psnr'"),
+    ("variants: {psnr: ssim}", "variants: 'ssim' is no variant of 'psnr', but another metric"),
+    ("version: 0", "'version': Input should be greater than or equal to 1"),
+    ("peak: true", "'peak.int': Input should be a valid integer"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED_BLOCKS)
+def test_a_preset_that_would_be_read_otherwise_than_meant_is_refused(
+    files, tmp_path, monkeypatch, line, message
+):
+    block = yaml.safe_load(PRESET)["mine"] | {"fidelity": {"colour": "rgb"}, "parameters": []}
+    block |= yaml.safe_load(line)
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"mine": block}))
+    monkeypatch.setenv(PROTOCOLS_VARIABLE, str(tmp_path / "own.yaml"))
+    with pytest.raises(IqbenchError, match=r"protocol .*mine") as caught:
+        measure(*files, metrics=["psnr"], protocol="mine")
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
