@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from iqbench.errors import IqbenchError
 from iqbench.user_files import expand_user
 
 __all__ = [
@@ -381,10 +382,44 @@ def output_option(
     required: bool = False,
 ) -> Callable[[_Command], _Command]:
     """Add -o FILE; passed as ``output``, or under another name."""
-    return click.option(
+    option = click.option(
         *("-o", "--output", name),
         metavar="FILE",
         required=required,
         type=GivenPath(dir_okay=False, path_type=Path),
         help=text,
     )
+    return lambda command: option(_inputs_stay(name)(command))
+
+
+def _inputs_stay(name: str) -> Callable[[_Command], _Command]:
+    """Refuse, before a command runs, to write its output over a file that another parameter names.
+
+    Parameters
+    ----------
+    name
+        Of the parameter with the file to write.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        @wraps(command)
+        def checked(*arguments: Any, **options: Any) -> Any:
+            target = options[name]
+            context = click.get_current_context()
+            for parameter in context.command.params if target and target.is_file() else ():
+                if parameter.name != name and isinstance(parameter.type, click.Path):
+                    given = context.params.get(parameter.name or "")
+                    for value in given if isinstance(given, tuple) else (given,):
+                        if value and Path(value).is_file() and target.samefile(value):
+                            where = parameter.opts[0]
+                            if isinstance(parameter, click.Argument):
+                                where = where.upper()
+                            raise IqbenchError(
+                                f"{target} is given as {where} too, and would be written over",
+                                hint="Write to another file with -o",
+                            )
+            return command(*arguments, **options)
+
+        return cast("_Command", checked)
+
+    return decorate

@@ -339,3 +339,18 @@ def test_values_of_a_pair_are_written_in_the_format_of_the_suffix(
     text = file.read_text("utf-8")
     assert text.startswith(beginning)
     assert "psnr" in text
+
+
+def test_an_image_that_is_measured_is_not_written_over(pair, iqbench, tmp_path):
+    reference, output = pair
+    before = Path(reference).read_bytes()
+    link = tmp_path / "link.png"
+    link.symlink_to(Path(reference).resolve())
+    for file in (reference, link):
+        ran = iqbench("measure", reference, output, "--metric", "psnr", "-o", file)
+        assert ran.code == 2
+        assert f"{file} is given as REFERENCE too, and would be written over" in ran.err
+    assert Path(reference).read_bytes() == before
+    for _ in range(2):  # a file of results may be written again
+        ran = iqbench("measure", reference, output, "--metric", "psnr", "-o", tmp_path / "t.csv")
+        assert ran.code == 0
