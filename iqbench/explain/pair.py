@@ -176,10 +176,19 @@ class Pair:
         weighted = np.square((parts[0] - parts[1]).mean(2)).mean()
         return float(np.log(errors.mean() / max(weighted, 1e-12)) + np.ptp(np.log(errors)))
 
-    def reach(self) -> float:
-        """Return the part of all sample values that the reference uses, from least to largest."""
-        pixels = self.reference.pixels
-        return (int(pixels.max()) - int(pixels.min())) / self.reference.peak
+    def unusual(self) -> tuple[float, float]:
+        """Return how far the pair is from what is usual, in two ways.
+
+        Returns
+        -------
+        tuple of float
+            The part of all sample values that the reference does not use, below its least and above
+            its largest; and by how much the means of the two differ, relative to the larger one.
+        """
+        first, second = self.reference.pixels, self.output.pixels
+        unused = 1 - (int(first.max()) - int(first.min())) / self.reference.peak
+        means = float(first.mean()) / self.reference.peak, float(second.mean()) / self.output.peak
+        return unused, abs(means[0] - means[1]) / max(*means, 1e-9)
 
     def rows_and_columns(self, convention: Convention) -> tuple[slice, slice]:
         """Say which part is scored.

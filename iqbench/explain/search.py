@@ -252,7 +252,7 @@ def look_at(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Fact
         own.add(pair, pairs.modcrops)
         if reporter is not None:
             reporter.advance(1)
-        return own, Trait(pair.spread(), own.kinds(), pair.reach())
+        return own, Trait(pair.spread(), own.kinds(), pair.unusual())
 
     traits = []
     for own, trait in in_threads(look, range(len(pairs)), workers):

@@ -29,11 +29,8 @@ SCREENED = 6
 CHANCE = 2e-4
 """A convention is given up if its mean over few pairs is farther off than in so few cases."""
 
-ALLOWANCE = 2e-3
-"""How much more a mean over n pairs may be off, times n and relative to values above 1.
-
-Few pairs may hide a difference.
-"""
+ALLOWANCE = 3e-4
+"""How much more a mean may be off, relative to values above 1: few pairs may hide a difference."""
 
 FITTED = 24
 """From so many pairs on, means are also estimated from all complete conventions together."""
@@ -64,13 +61,13 @@ class Trait(NamedTuple):
         How much the conventions differ on it.
     kinds
         What only some pairs may have, and only some conventions depend on.
-    reach
-        The part of all possible values that its reference uses. Some conventions depend on it.
+    unusual
+        How far it is from what is usual, in ways on which only some conventions depend.
     """
 
     spread: float = 0.0
     kinds: frozenset[str] = frozenset()
-    reach: float = 1.0
+    unusual: tuple[float, ...] = ()
 
 
 class Bases(NamedTuple):
@@ -247,14 +244,17 @@ class Survey:
         """Return the pairs on which all conventions are measured, and the others in their order.
 
         With values of images, those that tell most come first. For a mean, both are samples from
-        the whole dataset; in the first, whatever only some pairs have is there at least once.
+        the whole dataset; in the first, whatever only some pairs have is there at least once, and
+        so is the most unusual pair.
         """
         if self.evidence.images:
             named = self.evidence.images
             places.sort(key=lambda place: (place not in named, -traits[place].spread))
             return places[:SCREENED], places[SCREENED:]
-        chosen = [min(places, key=lambda place: traits[place].reach)]
-        seen = set(traits[chosen[0]].kinds)
+        ways = range(len(traits[0].unusual))
+        chosen = [max(places, key=lambda place: traits[place].unusual[way]) for way in ways]
+        chosen = list(dict.fromkeys(chosen))
+        seen = {kind for place in chosen for kind in traits[place].kinds}
         for place in places:
             if not traits[place].kinds <= seen:
                 chosen.append(place)
@@ -329,8 +329,8 @@ class Survey:
             value, room = self._estimate(convention)
             away = abs(mean.difference(value))
             off = max(off, away)
-            allowance = ALLOWANCE / len(self.found[convention]) * max(1.0, abs(mean.value))
-            possible &= not away > mean.tolerance + room + allowance
+            room += ALLOWANCE * max(1.0, abs(mean.value))
+            possible &= not away > mean.tolerance + room
             possible &= self._within_limits(convention, mean)
         return off, possible
 

@@ -9,8 +9,10 @@ from scipy import stats
 from iqbench.explain.convention import Convention
 from iqbench.explain.evidence import Evidence
 from iqbench.explain.family import MeanFamily
+from iqbench.explain.pair import Pair
 from iqbench.explain.survey import CHANCE, Survey, Trait, _rooms
 from iqbench.explain.value import Reported
+from iqbench.images.picture import Picture
 
 PAIRS, CONVENTIONS = 100, 60
 
@@ -94,8 +96,10 @@ def test_what_only_one_pair_has_is_looked_at(kind, place):
     assert survey.complete(convention)
 
 
-def test_the_pair_with_the_fewest_values_is_looked_at():
-    traits = [Trait(reach=0.2 if place == 63 else 1.0) for place in range(PAIRS)]
+@pytest.mark.parametrize("way", [0, 1])
+def test_the_most_unusual_pair_is_looked_at(way):
+    traits = [Trait(unusual=(0.1, 0.1)) for _ in range(PAIRS)]
+    traits[63] = Trait(unusual=(0.9, 0.1) if way == 0 else (0.1, 0.9))
     survey, *_ = surveyed(alike(1), 5, traits)
     assert 63 in survey.screened
 
@@ -116,3 +120,21 @@ def test_a_mean_may_be_off_by_student_s_interval_of_a_finite_set():
 @pytest.mark.parametrize("values", [[0.5] * 6, [np.inf, 1, 2, 3, 4, 5], [np.nan] * 6, [0.5]])
 def test_values_that_tell_nothing_leave_all_room(values):
     assert np.isinf(_rooms(np.array([values]), len(values) - 1, 50)).all()
+
+
+def pair_of(*images):
+    return Pair(*(Picture(pixels, digest="", name="a.png", bytes=0) for pixels in images))
+
+
+def test_a_pair_is_unusual_by_unused_values_and_by_its_brightness():
+    reference = np.full((8, 8, 3), 100, np.uint8)
+    reference[0, 0] = 151
+    output = reference // 2
+    unused, darker = pair_of(reference, output).unusual()
+    assert unused == pytest.approx(1 - 51 / 255)
+    assert darker == pytest.approx(1 - output.mean() / reference.mean())
+
+
+def test_black_images_are_equally_bright():
+    black = np.zeros((8, 8, 3), np.uint8)
+    assert pair_of(black, black).unusual() == (1.0, 0.0)
