@@ -213,7 +213,7 @@ def resolve_metrics(
     """
     requests: dict[str, Request] = {}
     for spec in specs:
-        for request in _resolve((variants or {}).get(spec.strip(), spec)):
+        for request in _resolve((variants or {}).get(spec_text(spec), spec)):
             requests.setdefault(request.column.name, request)
     if not requests:
         raise IqbenchError("no metric is given", hint="Give at least one, such as psnr")
