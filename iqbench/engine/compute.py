@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.forks import ForkLock
 from iqbench.metrics._tensors import full_precision
 from iqbench.native.threads import use_own_threads
 
@@ -56,16 +57,62 @@ class Compute:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Compute without gradients or autocast, with this precision; restore settings after."""
-        places, flag, value = _switches(tf32=self.precision == "tf32")
-        before = [getattr(place, flag) for place in places]
+        with (
+            _PRODUCTS.as_precise_as(tf32=self.precision == "tf32"),
+            torch.inference_mode(),
+            full_precision(self.device),
+        ):
+            yield
+
+
+class _Float32Products:
+    """How precisely torch multiplies float32: switches that all threads of the process share.
+
+    The first thread that computes remembers them, and the last one restores them. In between
+    TensorFloat-32 is allowed only if all threads that compute allow it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = ForkLock()
+        self._process = os.getpid()
+        self._users: list[bool] = []
+        self._before: list[object] = []
+
+    @contextmanager
+    def as_precise_as(self, *, tf32: bool) -> Iterator[None]:
+        """Compute with the switches set; `tf32` tells whether TensorFloat-32 is allowed."""
+        with self._lock:
+            self._forget_threads_of_parent()
+            if not self._users:
+                places, flag, _ = _switches(tf32=tf32)
+                self._before = [getattr(place, flag) for place in places]
+            self._users.append(tf32)
+            self._set()
         try:
-            for place in places:
-                setattr(place, flag, value)
-            with torch.inference_mode(), full_precision(self.device):
-                yield
+            yield
         finally:
-            for place, setting in zip(places, before, strict=True):
-                setattr(place, flag, setting)
+            with self._lock:
+                if tf32 in self._users:  # not if the process was forked in between
+                    self._users.remove(tf32)
+                    self._set()
+
+    def _set(self) -> None:
+        """Set the switches as the users need them, or as they were before the first one."""
+        places, flag, value = _switches(tf32=all(self._users))
+        settings = [value] * len(places) if self._users else self._before
+        for place, setting in zip(places, settings, strict=True):
+            setattr(place, flag, setting)
+
+    def _forget_threads_of_parent(self) -> None:
+        """Restore the switches in a forked process, where no other thread computes."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            if self._users:
+                self._users = []
+                self._set()
+
+
+_PRODUCTS = _Float32Products()
 
 
 def _switches(*, tf32: bool) -> tuple[list[Any], str, str | bool]:

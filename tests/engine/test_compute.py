@@ -1,5 +1,7 @@
 """The device and the precision with which networks compute."""
 
+import threading
+
 import pytest
 import torch
 
@@ -126,6 +128,52 @@ def test_exact_is_exact_whatever_the_program_has_set_and_that_is_restored(settin
         raise RuntimeError("from the inside")
     assert switches() == before
     assert not torch.is_inference_mode_enabled()
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("first_leaves_first", [True, False])
+def test_threads_that_compute_at_once_stay_exact_and_restore_the_switches(first_leaves_first):
+    before = switches()
+    entered = [threading.Event(), threading.Event()]
+    leave = [threading.Event(), threading.Event()]
+
+    def compute(number):
+        with resolve_compute("cpu").active():
+            entered[number].set()
+            assert leave[number].wait(30)
+
+    threads = [threading.Thread(target=compute, args=(number,)) for number in (0, 1)]
+    for thread, event in zip(threads, entered, strict=True):
+        thread.start()
+        assert event.wait(30)
+    for number in (0, 1) if first_leaves_first else (1, 0):
+        assert set(switches()) <= {"ieee", False}
+        leave[number].set()
+        threads[number].join()
+    assert switches() == before
+
+
+@pytest.mark.usefixtures("untouched")
+def test_one_thread_that_is_exact_makes_all_exact(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    before = switches()
+    with resolve_compute("cuda", "tf32", memory=1).active():
+        with resolve_compute("cpu").active():
+            assert set(switches()) <= {"ieee", False}
+        assert set(switches()) <= {"tf32", True}
+    assert switches() == before
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_process_forked_while_another_thread_computes_gets_its_switches_back(monkeypatch):
+    before = switches()
+    products = module._Float32Products()
+    abandoned = products.as_precise_as(tf32=False)
+    abandoned.__enter__()  # by a thread that the forked process has not
+    monkeypatch.setattr(module.os, "getpid", lambda: -1)
+    with products.as_precise_as(tf32=False):
+        assert set(switches()) <= {"ieee", False}
+    assert switches() == before
 
 
 @pytest.mark.usefixtures("untouched")
