@@ -396,11 +396,14 @@ class Evaluator:
         """Return what this process has scored, in plain types that `torch.save` keeps."""
         return {
             "format": STATE_FORMAT,
-            "signatures": self.signatures,
-            "kept": self._features,
-            **self._record.state(),
+            **self._own_state(),
             "features": self._sets.state(self._record.rows()),
         }
+
+    def _own_state(self) -> dict[str, Any]:
+        """Return the rows of this process, and what they are of."""
+        kept = {"signatures": self.signatures, "kept": self._features}
+        return {**kept, **self._record.state()}
 
     def load_state_dict(self, *states: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned.
@@ -429,9 +432,10 @@ class Evaluator:
                 "this is not a state of an Evaluator of this version",
                 hint="Give what its state_dict() returned",
             )
-        if state.get("signatures") != self.signatures:
+        if not self._has_signatures(state.get("signatures")):
             raise IqbenchError(
-                "the state is of an Evaluator of other metrics, protocol or weights",
+                "the state is of an Evaluator of other metrics, protocol or weights, or of the "
+                "same metrics in another order",
                 hint="Make the Evaluator as it was made then",
             )
         kept = state.get("kept", "keep")  # earlier states have no such key
@@ -442,12 +446,26 @@ class Evaluator:
                 hint="Make the Evaluator as it was made then",
             )
 
+    def _has_signatures(self, signatures: Any) -> bool:
+        """Tell whether columns are those of this evaluator, in the same order."""
+        own = list(self.signatures.items())
+        return isinstance(signatures, Mapping) and list(signatures.items()) == own
+
     def _together(self, merge: bool) -> Record:
         """Return the images of all ranks, or those of this one."""
         if not merge:
             return self._record
-        ranks = gather(self._record.state())
-        return self._record if len(ranks) == 1 else Record.united(map(Record.of_state, ranks))
+        ranks = gather(self._own_state())
+        for number, state in enumerate(ranks):
+            if not self._has_signatures(state["signatures"]) or state["kept"] != self._features:
+                raise IqbenchError(
+                    f"the Evaluator of rank {number} differs from that of rank {rank()} in its "
+                    "metrics, their order, its protocol, weights or features",
+                    hint="Make the Evaluator of all ranks alike",
+                )
+        if len(ranks) == 1:
+            return self._record
+        return Record.united(map(Record.of_state, ranks))
 
     def _closed(self, record: Record, merge: bool) -> list[SetRow]:
         """Compute the values of sets; with `merge`, of the images of all ranks."""

@@ -409,6 +409,31 @@ class TestWhatIsKept:
         with pytest.raises(IqbenchError, match="not a state of an Evaluator"):
             other.load_state_dict({"weight": torch.zeros(3)})
 
+    def test_a_state_of_the_same_metrics_in_another_order_is_refused(self):
+        reference, output = photographs(1)
+        one, other = (
+            iqbench.Evaluator(names, device="cpu") for names in (["psnr", "ssim"], ["ssim", "psnr"])
+        )
+        one.update(output, reference)
+        with pytest.raises(IqbenchError, match="in another order"):
+            other.load_state_dict(one.state_dict())
+
+    @pytest.mark.parametrize(
+        "options", [{"metrics": ["ssim", "psnr"]}, {"protocol": "y-full"}, {"metrics": ["psnr"]}]
+    )
+    def test_ranks_whose_evaluators_differ_are_refused(self, monkeypatch, options):
+        reference, output = photographs(1)
+        first, second = (
+            iqbench.Evaluator(**{"metrics": ["psnr", "ssim"], "device": "cpu", **one})
+            for one in ({}, options)
+        )
+        for one in (first, second):
+            one.update(output, reference)
+        monkeypatch.setattr("iqbench.evaluator.gather", lambda mine: [first.state_dict(), mine])
+        assert first.compute()["psnr"] > 0
+        with pytest.raises(IqbenchError, match="the Evaluator of rank 0 differs from that of"):
+            second.compute()
+
     @pytest.mark.parametrize("state", [None, [], {}, {"format": 1}])
     def test_what_is_no_state_is_refused(self, evaluator, state):
         with pytest.raises(IqbenchError, match=r"state is|not a state"):
