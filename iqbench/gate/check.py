@@ -241,7 +241,8 @@ def check_parts(
         for row in sets.to_dict("index").values()
     ]
     if judged_sets:
-        rows = pd.concat([rows[_ROW], pd.DataFrame(judged_sets, columns=_ROW)], ignore_index=True)
+        of_sets = pd.DataFrame(judged_sets, columns=_ROW)
+        rows = pd.concat([rows[_ROW], of_sets], ignore_index=True) if len(rows) else of_sets
     rows = matched.ordered(rows, ["dataset", "method", "baseline_method", "metric", "signature"])
     return Check(rows[_ROW], pairs, matched.new, alpha, matched.columns)
 
