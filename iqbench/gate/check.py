@@ -241,8 +241,8 @@ def check_parts(
         for row in sets.to_dict("index").values()
     ]
     if judged_sets:
-        of_sets = pd.DataFrame(judged_sets, columns=_ROW)
-        rows = pd.concat([rows[_ROW], of_sets], ignore_index=True) if len(rows) else of_sets
+        added = pd.DataFrame(judged_sets, columns=_ROW)
+        rows = pd.concat([rows[_ROW], added], ignore_index=True) if len(rows) else added
     rows = matched.ordered(rows, ["dataset", "method", "baseline_method", "metric", "signature"])
     return Check(rows[_ROW], pairs, matched.new, alpha, matched.columns)
 

@@ -54,10 +54,11 @@ def open_again(path: Path, file: BinaryIO) -> pa.OSFile:
     Raises
     ------
     OSError
-        Where the path has become another file meanwhile.
+        If the path leads to another file by now.
     """
     opened = pa.OSFile(str(path), "rb")
-    if not os.path.samestat(os.fstat(opened.fileno()), os.fstat(file.fileno())):
+    # Arrow 17 to 20 do not tell the descriptor of their file.
+    if not os.path.samestat(path.stat(), os.fstat(file.fileno())):
         opened.close()
         raise OSError("another file took its place while it was read")
     return opened

@@ -37,7 +37,7 @@ def group_means(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
         (``n``), and how many the group has (``expected``).
     """
     members = images.assign(group=_groups(images))[[*_OWNER, "image"]].dropna(subset="group")
-    expected = members.groupby(_OWNER, sort=False).size().rename("expected")
+    expected = members.groupby(_OWNER, sort=False, observed=True).size().rename("expected")
     own = scores.astype({"dataset": object, "method": object, "image": object})
     own = own.merge(members, on=["dataset", "method", "image"])
     by_group = own.groupby([*_OWNER, "metric", "signature", "protocol"], sort=False, observed=True)

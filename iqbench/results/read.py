@@ -559,7 +559,7 @@ def _without_failed_columns(scores: pd.DataFrame) -> pd.DataFrame:
     answered[~answered] = failed.str.startswith(UNDEFINED).fillna(False).to_numpy(dtype=bool)
     counts = np.bincount(group[answered], minlength=len(first))
     has_values = pd.Series(counts > 0, index=first.index)
-    kept = has_values | ~has_values.groupby(first["metric"]).transform("any")
+    kept = has_values | ~has_values.groupby(first["metric"], observed=True).transform("any")
     return scores if kept.all() else scores[kept.to_numpy()[group]].reset_index(drop=True)
 
 
@@ -676,7 +676,7 @@ def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
     """
     group, first = combinations_of(scores, [*by, "metric", "signature"])
     heads = pd.Series(index=first.index, dtype=object)
-    for _, part in first.groupby(list(by), sort=False) if by else [((), first)]:
+    for _, part in first.groupby(list(by), sort=False, observed=True) if by else [((), first)]:
         kinds = [without_file(text) for text in part["signature"]]
         pairs = list(zip(part["metric"], kinds, strict=True))
         of_pair = headings(pairs)

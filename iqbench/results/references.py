@@ -52,7 +52,7 @@ class Stale:
         consequence
             What is done about them.
         """
-        several = self.rows.groupby(["dataset", "method"], as_index=False).size()
+        several = self.rows.groupby(["dataset", "method"], as_index=False, observed=True).size()
         for dataset, method, count in several.itertuples(index=False, name=None):
             warnings.warn(
                 f"{method} on {dataset}: {count} image{'s' * (count != 1)} scored against other "
