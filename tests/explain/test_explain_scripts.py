@@ -21,7 +21,7 @@ from skimage.metrics import structural_similarity
 from skimage.util import img_as_ubyte
 from torchvision.transforms.functional import rgb_to_grayscale
 
-from iqbench.explain import answer, explain
+from iqbench.explain import answer
 from iqbench.explain.convention import Convention
 from iqbench.explain.evidence import Evidence
 from iqbench.explain.files import read_pair
@@ -283,15 +283,33 @@ def test_odd_sides_are_halved_by_means_that_overlap(tmp_path):
     assert ours == pytest.approx(theirs, abs=1e-6)
 
 
+def with_an_equal_one():
+    """Return three pairs, of which one output equals its reference."""
+    first, second, third = ([image[:40, :48] for image in pair] for pair in dim_pairs())
+    return [first, [second[0], second[0]], third]
+
+
 @pytest.fixture(scope="module")
-def one_equal(tmp_path_factory):
-    """Three pairs, of which one output equals its reference."""
-    first, second, third = dim_pairs()
-    return write(tmp_path_factory.mktemp("equal"), [first, (second[0], second[0]), third])
+def equal(tmp_path_factory):
+    """Measure them once by each metric."""
+    folders = write(tmp_path_factory.mktemp("equal"), with_an_equal_one())
+    return {metric: measured(*folders, metric, SCALE) for metric in ("psnr", "ssim")}
 
 
 class TestEqualImages:
     """A mean over a folder in which one output equals its reference."""
+
+    PSNR = tuple(psnr(*(i.astype(float) for i in pair)) for pair in with_an_equal_one()[::2])
+
+    def asked(self, surveys, values):
+        """Return the table for the means of all pairs."""
+        frames = []
+        for metric, value in values.items():
+            survey, grid, columns = surveys[metric]
+            reported = Reported.parse(value, _family(metric).float_error)
+            survey.evidence = Evidence(metric, reported, {})
+            frames.append(judge(survey, grid, survey.evidence, scale=SCALE, columns=columns))
+        return share_cause(frames)
 
     @pytest.mark.parametrize(
         ("capped", "says"),
@@ -300,31 +318,20 @@ class TestEqualImages:
             ([], "mean without images that equal their references"),
         ],
     )
-    def test_they_count_as_100_or_not_at_all(self, one_equal, capped, says):
-        first, _, third = dim_pairs()
-        values = [psnr(*(i.astype(float) for i in pair)) for pair in (first, third)]
-        best = explain(
-            *one_equal, metric="psnr", scale=SCALE, value=f"{np.mean(values + capped):.4f}"
-        ).iloc[0]
+    def test_they_count_as_100_or_not_at_all(self, equal, capped, says):
+        best = self.asked(equal, {"psnr": f"{np.mean([*self.PSNR, *capped]):.4f}"}).iloc[0]
         assert best["reproduces"]
         assert says in f"{best['protocol']}; {best['library']}"
 
-    def test_a_table_with_such_a_mean_has_one_cause(self, one_equal):
-        pairs = list(dim_pairs())
-        pairs[1] = pairs[1][0], pairs[1][0]
-        values = [psnr(*(i.astype(float) for i in pair)) for pair in (pairs[0], pairs[2])]
-        means = np.mean([*values, 100]), np.mean([paper_rgb(*pair) for pair in pairs])
-        told = explain(
-            *one_equal,
-            metric=["psnr", "ssim"],
-            value=[f"{mean:.4f}" for mean in means],
-            scale=SCALE,
-        )
+    def test_a_table_with_such_a_mean_has_one_cause(self, equal):
+        similarities = [paper_rgb(*pair) for pair in with_an_equal_one()]
+        means = {"psnr": np.mean([*self.PSNR, 100]), "ssim": np.mean(similarities)}
+        told = self.asked(equal, {metric: f"{mean:.4f}" for metric, mean in means.items()})
         assert list(told[told["best"]]["pool"]) == ["capped", "images"]
         assert "All of them have one cause." in answer(told).sentence
 
-    def test_an_infinite_mean_is_the_usual_one(self, one_equal):
-        best = explain(*one_equal, metric="psnr", scale=SCALE, value="inf").iloc[0]
+    def test_an_infinite_mean_is_the_usual_one(self, equal):
+        best = self.asked(equal, {"psnr": "inf"}).iloc[0]
         assert best["reproduces"]
         assert best["pool"] == "images"
 
