@@ -49,19 +49,19 @@ PAIRS = 6
 SIZE = 128
 
 
-def write_pairs(folder: Path, seed: int) -> None:
-    """Write six references and outputs, different in content, blur, noise and brightness."""
+def write_pairs(folder: Path, seed: int, count: int = PAIRS) -> None:
+    """Write references and outputs, different in content, blur, noise and brightness."""
     photographs = [data.astronaut(), data.chelsea(), data.coffee()]
     rng = np.random.default_rng(seed)
-    for place in range(PAIRS):
+    for place in range(count):
         image = photographs[(place + seed) % len(photographs)]
         top, left = (int(rng.integers(0, side - SIZE)) for side in image.shape[:2])
         reference = image[top : top + SIZE, left : left + SIZE].copy()
         blurred = degrade.gaussian_blur(reference, float(rng.uniform(0.5, 1.5)))
         noisy = degrade.gaussian_noise(blurred, float(rng.uniform(2, 10)), seed=100 * seed + place)
         output = (noisy * rng.uniform(0.7, 0.95)).round().astype(np.uint8)
-        write_png(folder / "references" / f"{place}.png", reference)
-        write_png(folder / "outputs" / f"{place}.png", output)
+        write_png(folder / "references" / f"{place:03d}.png", reference)
+        write_png(folder / "outputs" / f"{place:03d}.png", output)
 
 
 @dataclass
