@@ -185,9 +185,9 @@ class Pair:
             The part of all sample values that the reference does not use, below its least and above
             its largest; and by how much the means of the two differ, relative to the larger one.
         """
-        first, second = self.reference.pixels, self.output.pixels
-        unused = 1 - (int(first.max()) - int(first.min())) / self.reference.peak
-        means = float(first.mean()) / self.reference.peak, float(second.mean()) / self.output.peak
+        pixels = self.reference.pixels
+        unused = 1 - float(pixels.max() - pixels.min()) / self.reference.peak
+        means = [picture.mean / picture.peak for picture in (self.reference, self.output)]
         return unused, abs(means[0] - means[1]) / max(*means, 1e-9)
 
     def rows_and_columns(self, convention: Convention) -> tuple[slice, slice]:
