@@ -86,6 +86,8 @@ RANGES: Mapping[str, tuple[float, float, str]] = MappingProxyType(
         "0..1-peak-255": (1 / 255, 0.0, "[0,1] with peak 255"),
         "0..1-as--1..1": (0.5, 0.5, "[0,1] fed as if it were [-1,1]"),
         "0..255-as--1..1": (127.5, 0.5, "[0,255] fed as if it were [-1,1]"),
+        "-1..1-as-0..1": (2.0, -1.0, "[-1,1] fed as if it were [0,1]"),
+        "0..255-as-0..1": (255.0, 0.0, "[0,255] fed as if it were [0,1]"),
         "0..255": (255.0, 0.0, "pixels in [0,255]"),
         "-1..1": (2.0, -1.0, "pixels in [-1,1]"),
     }

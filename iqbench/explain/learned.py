@@ -17,7 +17,7 @@ from iqbench.explain.convention import OWN, QUANTISED, RANGES, Convention
 from iqbench.explain.family import Family, MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.explain.passes import order, reference_key, values
-from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG, ORIENTATIONS, RESIZED, WHOLE_SIZE
+from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG, ORIENTATIONS, SQUARE, WHOLE_SIZE
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import trained_parameters
 from iqbench.metrics.lpips import NETWORKS, Lpips, Net
@@ -31,6 +31,9 @@ OLD = ", version 0.0"
 PLAIN = ", no trained layers"
 
 CPU = torch.device("cpu")
+
+WRONG_RANGES = ("-1..1-as-0..1", "0..255-as-0..1")
+"""Ranges that are given to functions of images in [0,1] by mistake."""
 
 LPIPS_ERROR = 3e-4
 DISTS_ERROR = 5e-5
@@ -69,8 +72,8 @@ class LpipsFamily(Family[Mapping[str, float]]):
             "colour": ("rgb", "bgr"),
             "quantise": QUANTISED,
             "brightness": BRIGHTNESS,
-            "prepared": (*WHOLE_SIZE, *RESIZED),
-            "range": (OWN, "0..1-as--1..1", "0..255-as--1..1"),
+            "prepared": (*WHOLE_SIZE, *SQUARE),
+            "range": (OWN, "0..1-as--1..1", "0..255-as--1..1", *WRONG_RANGES),
             "metric": (*(f"lpips-{net}" for net in self._nets), *self.forms),
         }
 
@@ -131,8 +134,8 @@ class DistsFamily(MeanFamily):
             "colour": ("rgb", "bgr"),
             "quantise": QUANTISED,
             "brightness": BRIGHTNESS,
-            "prepared": (*WHOLE_SIZE, *RESIZED),
-            "range": (OWN, "-1..1"),
+            "prepared": (*WHOLE_SIZE, *SQUARE),
+            "range": (OWN, *WRONG_RANGES),
             "metric": (self.metric, *self.forms),
         }
 

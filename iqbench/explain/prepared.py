@@ -10,8 +10,11 @@ from types import MappingProxyType
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
 
 from iqbench.errors import IqbenchError
+from iqbench.explain.opencv_resize import resize_as_opencv
 from iqbench.images.degrade import jpeg
 from iqbench.images.orientation import undone
 from iqbench.images.picture import Picture
@@ -26,6 +29,8 @@ __all__ = [
     "PREPARED",
     "RESIZED",
     "SHIFTS",
+    "SHORT_SIDE",
+    "SQUARE",
     "WHOLE_SIZE",
     "partners",
     "prepare",
@@ -48,10 +53,14 @@ ORIENTATIONS = ("output-orientation-ignored", "reference-orientation-ignored")
 JPEG: Mapping[str, int] = MappingProxyType({"jpeg-75": 75, "jpeg-95": 95})
 """Default qualities of Pillow and OpenCV, with colour at half resolution."""
 
-RESIZED: Mapping[str, bool] = MappingProxyType(
-    {"256x256-bilinear": False, "256x256-bilinear-antialiased": True}
+SQUARE = (
+    *("256x256-bilinear", "256x256-bilinear-antialiased"),
+    *("256x256-pillow-bilinear", "256x256-pillow-bicubic", "256x256-opencv"),
 )
-"""Whether an antialiasing filter is applied before."""
+"""Both images resized to 256x256, as scripts do with files of any size."""
+
+SHORT_SIDE = "short-side-256"
+RESIZED = (*SQUARE, SHORT_SIDE)
 
 ORDERS = ("outputs-in-natural-order", "references-in-natural-order")
 WHOLE_SIZE = (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS)
@@ -71,6 +80,10 @@ PREPARED: Mapping[str, str] = MappingProxyType(
         "jpeg-95": "output saved as JPEG of quality 95",
         "256x256-bilinear": "both resized to 256x256, bilinear without antialiasing",
         "256x256-bilinear-antialiased": "both resized to 256x256, bilinear with antialiasing",
+        "256x256-pillow-bilinear": "both resized to 256x256 by Pillow's bilinear filter, in 8 bits",
+        "256x256-pillow-bicubic": "both resized to 256x256 by Pillow's bicubic filter, in 8 bits",
+        "256x256-opencv": "both resized to 256x256 by OpenCV's resize, in 8 bits",
+        SHORT_SIDE: "a shorter side above 256 resized to 256, bilinear without antialiasing",
         ORDERS[0]: "lists matched by place, outputs sorted by number and references by letter",
         ORDERS[1]: "lists matched by place, references sorted by number and outputs by letter",
     }
@@ -105,7 +118,7 @@ def prepare(
     if name in SHIFTS:
         return _moved(reference, output, *SHIFTS[name])
     if name in RESIZED:
-        return _resized(reference, RESIZED[name]), _resized(output, RESIZED[name])
+        return _resized(name, reference), _resized(name, output)
     if name == EXCHANGED:
         reference, output = output, reference
     elif name in JPEG:
@@ -195,9 +208,46 @@ def _recoded(picture: Picture, quality: int) -> Picture:
     return replace(picture, pixels=jpeg(pixels.astype(np.uint8), quality))
 
 
-def _resized(picture: Picture, antialias: bool) -> Picture:
-    """Resize to 256x256; values are not rounded."""
+def _resized(name: str, picture: Picture) -> Picture:
+    """Resize to 256x256, or to a shorter side of 256 pixels.
+
+    Raises
+    ------
+    IqbenchError
+        If 8 bits are resized, and the picture has more.
+    """
+    if name in _IN_BYTES:
+        if picture.pixels.dtype != np.uint8:
+            raise IqbenchError("8 bits are resized here, and the picture has more")
+        return replace(picture, pixels=_IN_BYTES[name](picture.pixels.astype(np.uint8)))
     image = to_tensor(picture.pixels, torch.device("cpu"), picture.peak)
-    size = (SIDE, SIDE)
-    small = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=antialias)
-    return replace(picture, pixels=small[0].permute(1, 2, 0).clamp(0, 1).numpy(), peak=1)
+    if name == SHORT_SIDE:
+        factor = SIDE / min(picture.height, picture.width)
+        if factor < 1:
+            image = F.interpolate(
+                image, scale_factor=factor, mode="bilinear", recompute_scale_factor=False
+            )
+    else:
+        antialias = name == SQUARE[1]
+        image = F.interpolate(
+            image, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=antialias
+        )
+    return replace(picture, pixels=image[0].permute(1, 2, 0).clamp(0, 1).numpy(), peak=1)
+
+
+Bytes = NDArray[np.uint8]
+
+
+def _with_pillow(pixels: Bytes, method: Image.Resampling) -> Bytes:
+    planes = [
+        np.asarray(Image.fromarray(plane).resize((SIDE, SIDE), method))
+        for plane in np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+    ]
+    return np.stack(planes, axis=2)
+
+
+_IN_BYTES: Mapping[str, Callable[[Bytes], Bytes]] = {
+    SQUARE[2]: lambda pixels: _with_pillow(pixels, Image.Resampling.BILINEAR),
+    SQUARE[3]: lambda pixels: _with_pillow(pixels, Image.Resampling.BICUBIC),
+    SQUARE[4]: lambda pixels: resize_as_opencv(pixels, SIDE, SIDE),
+}

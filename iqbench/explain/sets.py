@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias, get_args
 
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from iqbench.metrics._inception_distance import InceptionDistance
 from iqbench.metrics._inception_features import Resizer, inception_features
 from iqbench.metrics.fid import FrechetInceptionDistance
 from iqbench.metrics.kid import KernelInceptionDistance
+from iqbench.networks.inception import SIDE
 
 __all__ = ["InceptionFamily"]
 
@@ -45,6 +47,8 @@ class InceptionFamily(Family[tuple[Features, Features]]):
         self._resizers = {
             self._kind(resizer=resizer).columns()[0].name: resizer for resizer in get_args(Resizer)
         }
+        self._antialiased = f"{metric}, bilinear with antialiasing"
+        self._resizers[self._antialiased] = "tensorflow"
         self.forms = tuple(name for name in self._resizers if name != metric)
 
     def values(self) -> Mapping[str, Sequence[str]]:
@@ -70,6 +74,10 @@ class InceptionFamily(Family[tuple[Features, Features]]):
 
     def _features(self, image: Tensor, convention: Convention) -> Features:
         resizer: Resizer = self._resizers[convention.metric]
+        if convention.metric == self._antialiased:
+            # An image of this size is not resized once more.
+            size = (SIDE, SIDE)
+            image = F.interpolate(image, size, mode="bilinear", antialias=True).clamp(0, 1)
         found: Features = inception_features(image, resizer=resizer)[0].double().numpy()
         return found
 

@@ -8,16 +8,18 @@ from collections import Counter
 import pytest
 import torch
 from made_pairs import measured, write_pair
+from needs import SHARED, needs
+from PIL import Image
 from safetensors.torch import load_file
 from skimage import data
 
 from iqbench.errors import IqbenchError
 from iqbench.explain import answer, explain, learned, passes
-from iqbench.explain.convention import Convention
+from iqbench.explain.convention import Convention, split_names
 from iqbench.explain.files import Pairs, find_pairs
 from iqbench.explain.search import _family
 from iqbench.explain.threads import in_threads
-from iqbench.functional import dists, lpips
+from iqbench.functional import dists, lpips, niqe
 from iqbench.metrics.lpips import NETWORKS
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.weights import locate
@@ -137,26 +139,143 @@ def test_other_settings_of_the_reference_are_other_references(folders):
     assert shared == pytest.approx(alone, abs=1e-7)
 
 
+def values_of(folders, compute):
+    """Return what a function gives for each image, as printed."""
+    pairs = pairs_of(folders)
+    found = {}
+    for place, name in enumerate(pairs.names.images):
+        images = pairs.read(place).seen(Convention("rgb"))
+        with torch.no_grad():
+            found[name] = f"{compute(*images).item():.4f}"
+    return found
+
+
 # lpips says of its trunk what torchvision warns of.
 @pytest.mark.filterwarnings("ignore:.*(pretrained|weight enum):UserWarning")
-def test_lpips_without_trained_layers_is_what_the_package_computes(folders):
+@pytest.mark.usefixtures("alex_only")
+@pytest.mark.parametrize(
+    ("options", "change", "expected"),
+    [
+        ({"lpips": False}, lambda x: 2 * x - 1, {"metric": "lpips-alex, no trained layers"}),
+        ({}, lambda x: 4 * x - 3, {"range": "-1..1-as-0..1"}),
+        ({}, lambda x: 2 * 255 * x - 1, {"range": "0..255-as-0..1"}),
+        ({}, lambda x: 255 * x, {"range": "0..255-as--1..1"}),
+    ],
+)
+def test_uses_of_the_package_lpips_are_told_apart(folders, options, change, expected):
     package = pytest.importorskip("lpips")
-    network = package.LPIPS(net="alex", lpips=False, pnet_rand=True, verbose=False)
+    network = package.LPIPS(net="alex", pnet_rand=True, verbose=False, **options)
     trunk = load_file(locate("alexnet"))
     with torch.no_grad():
         for name, parameter in network.net.named_parameters():
             parameter.copy_(trunk[f"features.{name.partition('.')[2]}"])
-    theirs = {}
-    pairs = pairs_of(folders)
-    for place, name in enumerate(pairs.names.images):
-        images = pairs.read(place).seen(Convention("lpips-alex"))
-        with torch.no_grad():
-            theirs[name] = f"{network(*images, normalize=True).item():.4f}"
+    theirs = values_of(folders, lambda *images: network(*map(change, images)))
     frame = explain(*folders, metric="lpips", values=theirs)
-    assert frame["metric"].iloc[0] == "lpips-alex, no trained layers"
-    found = answer(frame)
-    assert found.verdict == "explained"
-    assert "lpips=False" in found.sentence
+    assert answer(frame).verdict == "explained"
+    assert frame.iloc[0][list(expected)].to_dict() == expected
+
+
+@pytest.fixture
+def vgg(monkeypatch):
+    """Packages get VGG16 and the weights of DISTS from this machine."""
+    import torchvision
+
+    torchvision_vgg16 = torchvision.models.vgg16
+    weights = load_file(locate("dists"))
+
+    def vgg16(*given, **named):
+        network = torchvision_vgg16(weights=None)
+        network.load_state_dict(network.state_dict() | load_file(locate("vgg16")))
+        return network
+
+    def fetched(address, **named):
+        assert "dists" in address
+        return {name: weights[name].view(1, -1, 1, 1) for name in ("alpha", "beta")}
+
+    monkeypatch.setattr("torchvision.models.vgg16", vgg16)
+    monkeypatch.setattr("piq.perceptual.vgg16", vgg16, raising=False)
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", fetched)
+    return weights
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+    """One pair of 264x280."""
+    return write_pair(tmp_path_factory.mktemp("larger"), data.coffee()[50:314, 100:380].copy())
+
+
+def piq_dists(weights):
+    package = pytest.importorskip("piq")
+    return package.DISTS()
+
+
+def authors_dists(weights):
+    module = pytest.importorskip("DISTS_pytorch.DISTS_pt")
+    network = module.DISTS(load_weights=False)
+    network.alpha.data, network.beta.data = (
+        weights[name].view(1, -1, 1, 1) for name in ("alpha", "beta")
+    )
+    return network
+
+
+def shrunk_dists(weights):
+    module = pytest.importorskip("DISTS_pytorch.DISTS_pt")
+    network = authors_dists(weights)
+
+    def compute(*images):
+        files = [
+            Image.fromarray((image[0] * 255).round().byte().permute(1, 2, 0).numpy())
+            for image in images
+        ]
+        return network(*(module.prepare_image(file, resize=True) for file in files))
+
+    return compute
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("make", "library"),
+    [
+        (piq_dists, "piq DISTS"),
+        (authors_dists, "dists-pytorch DISTS"),
+        (shrunk_dists, "dists-pytorch DISTS of prepare_image(resize=True)"),
+    ],
+)
+def test_a_package_of_dists_is_named(larger, vgg, make, library):
+    compute = make(vgg)
+    images = pairs_of(larger).read(0).seen(Convention("rgb"))
+    with torch.no_grad():
+        value = compute(*images).item()
+    best = explain(*larger, metric="dists", value=f"{value:.5f}").iloc[0]
+    assert best["reproduces"]
+    assert library in split_names(best["library"])
+
+
+BABOON = SHARED / "data/Set14/HR_x2/img_001.png"
+
+
+# BasicSR's documentation: 5.72957338 (MATLAB R2021a); MMagic's test: gray, and cropped by 6.
+@needs(BABOON)
+@pytest.mark.parametrize(
+    ("value", "scale", "libraries"),
+    [
+        ("5.7296", None, ("BasicSR calculate_niqe", "MMagic NIQE (convert_to='y')")),
+        ("5.7315", None, ("BasicSR calculate_niqe (convert_to='gray')", "MMagic NIQE")),
+        ("6.1007", 6, ("BasicSR calculate_niqe (crop_border)",)),
+    ],
+)
+def test_published_values_of_niqe_name_their_library(value, scale, libraries):
+    best = explain(BABOON, BABOON, metric="niqe", value=value, scale=scale).iloc[0]
+    assert best["reproduces"]
+    assert set(libraries) <= set(split_names(best["library"]))
+
+
+def test_niqe_that_is_not_rounded_is_of_an_older_library(tmp_path):
+    paths = write_pair(tmp_path, data.astronaut()[:200, :200].copy())
+    image = pairs_of(paths).read(0).seen(Convention("niqe"))[1]
+    value = niqe(image, rounded=False).item()
+    best = explain(*paths, metric="niqe", value=f"{value:.5f}").iloc[0]
+    assert best["library"] == "BasicSR calculate_niqe (before it rounded)"
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from made_pairs import judged, pixels, psnr, write_pair
 from PIL import Image
 from skimage import data
 
+from iqbench.errors import IqbenchError
 from iqbench.explain import explain
-from iqbench.explain.prepared import ORDERS, PREPARED, RESIZED, partners, prepare
+from iqbench.explain.opencv_resize import resize_as_opencv
+from iqbench.explain.prepared import ORDERS, PREPARED, SQUARE, partners, prepare
 from iqbench.images import degrade
 from iqbench.images.picture import Picture
 from iqbench.images.write import write_png
@@ -204,13 +207,64 @@ def test_pyiqas_ms_ssim_clips_a_negative_structure(tmp_path):
     assert "pyiqa ms_ssim" in best["library"]
 
 
-@pytest.mark.parametrize("name", RESIZED)
-def test_both_images_are_resized_without_rounding(coffee, name):
-    reference, output = (picture(image) for image in pixels(coffee))
-    for image, small in zip((reference, output), prepare(name, reference, output, {}), strict=True):
-        tensor = torch.from_numpy(image.pixels).permute(2, 0, 1)[None] / 255
-        wanted = F.interpolate(tensor, (256, 256), mode="bilinear", antialias=RESIZED[name])
-        assert np.allclose(small.pixels, wanted[0].permute(1, 2, 0), atol=1e-6)
+def with_torch(antialias):
+    def resize(image):
+        tensor = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+        small = F.interpolate(tensor, (256, 256), mode="bilinear", antialias=antialias)
+        return small[0].permute(1, 2, 0).numpy()
+
+    return resize
+
+
+def with_pillow(method):
+    return lambda image: np.asarray(Image.fromarray(image).resize((256, 256), method))
+
+
+def with_opencv(image):
+    return pytest.importorskip("cv2").resize(image, (256, 256))
+
+
+RESIZERS = {
+    "256x256-bilinear": (with_torch(antialias=False), 1e-6),
+    "256x256-bilinear-antialiased": (with_torch(antialias=True), 1e-6),
+    "256x256-pillow-bilinear": (with_pillow(Image.Resampling.BILINEAR), 0),
+    "256x256-pillow-bicubic": (with_pillow(Image.Resampling.BICUBIC), 0),
+    "256x256-opencv": (with_opencv, 0),
+}
+
+
+@pytest.mark.parametrize("name", SQUARE)
+def test_both_images_are_resized_as_a_library_does(coffee, name):
+    resize, allowed = RESIZERS[name]
+    images = pixels(coffee)
+    small = prepare(name, *map(picture, images), {})
+    for image, found in zip(images, small, strict=True):
+        wanted = resize(image)
+        assert found.pixels.dtype == wanted.dtype
+        assert np.abs(found.pixels.astype(np.float64) - wanted).max() <= allowed
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    height=st.integers(1, 80), width=st.integers(1, 80), size=st.tuples(*[st.integers(1, 60)] * 2)
+)
+def test_opencv_is_met_at_every_size(height, width, size):
+    cv2 = pytest.importorskip("cv2")
+    image = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert np.array_equal(resize_as_opencv(image, *size), cv2.resize(image, size[::-1]))
+
+
+def test_opencv_averages_at_half_the_size():
+    cv2 = pytest.importorskip("cv2")
+    image = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    assert np.array_equal(resize_as_opencv(image, 32, 24), cv2.resize(image, (24, 32)))
+
+
+@pytest.mark.parametrize("name", ["256x256-pillow-bilinear", "256x256-opencv"])
+def test_samples_of_16_bits_are_not_resized_in_8(coffee, name):
+    deep = [replace(picture(image), pixels=np.uint16(image) * 257) for image in pixels(coffee)]
+    with pytest.raises(IqbenchError, match="8 bits"):
+        prepare(name, *deep, {})
 
 
 @pytest.mark.usefixtures("pretrained_networks")
@@ -222,7 +276,7 @@ def test_lpips_of_images_that_were_resized(tmp_path):
     large = [F.interpolate(image, (256, 256), mode="bilinear") for image in images]
     best = best_of(pair, f"{lpips(*large, net='alex').item():.5f}", "lpips")
     assert (best["reproduces"], best["metric"]) == (True, "lpips-alex")
-    assert best["prepared"] in RESIZED
+    assert best["prepared"] in SQUARE
     assert best["plausibility"] == "one change"
 
 
