@@ -16,6 +16,7 @@ from iqbench.cli.options import (
     filter_options,
     format_of,
     format_option,
+    inputs_stay,
     output_option,
     results_copies,
     side_argument,
@@ -115,6 +116,8 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 )
 @format_option(more=["github"])
 @output_option()
+@inputs_stay("junit")
+@inputs_stay("html")
 @click.option(
     "--junit",
     metavar="FILE",

@@ -27,6 +27,7 @@ __all__ = [
     "front_columns",
     "front_option",
     "gray_output_option",
+    "inputs_stay",
     "naming_options",
     "output_option",
     "peak_option",
@@ -389,10 +390,10 @@ def output_option(
         type=GivenPath(dir_okay=False, path_type=Path),
         help=text,
     )
-    return lambda command: option(_inputs_stay(name)(command))
+    return lambda command: option(inputs_stay(name)(command))
 
 
-def _inputs_stay(name: str) -> Callable[[_Command], _Command]:
+def inputs_stay(name: str) -> Callable[[_Command], _Command]:
     """Refuse, before a command runs, to write its output over a file that another parameter names.
 
     Parameters
@@ -416,7 +417,7 @@ def _inputs_stay(name: str) -> Callable[[_Command], _Command]:
                                 where = where.upper()
                             raise IqbenchError(
                                 f"{target} is given as {where} too, and would be written over",
-                                hint="Write to another file with -o",
+                                hint="Write to another file",
                             )
             return command(*arguments, **options)
 

@@ -252,3 +252,14 @@ def test_a_new_baseline_says_what_it_lacks_and_is_never_empty(iqbench: Any, tmp_
         assert ran.code == 2
         assert "none holds no values for a baseline" in ran.err
         assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("option", ["-o", "--junit", "--html"])
+def test_no_report_is_written_over_the_baseline(
+    baseline: Path, results: Path, iqbench: Any, option: str
+) -> None:
+    before = baseline.read_bytes()
+    ran = iqbench("check", results, "--baseline", baseline, option, baseline)
+    assert ran.code == 2
+    assert "baseline.jsonl is given as --baseline too, and would be written over" in ran.err
+    assert baseline.read_bytes() == before
