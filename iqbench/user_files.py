@@ -46,23 +46,44 @@ _NOT_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
 """Why a new file may not take an old one's place, though the old one may be written."""
 
 
+_NO_PATH = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM}
+"""What the system says of a path that nothing can be asked of."""
+
+_SHOWN = 200
+"""Most characters of a path that cannot be one in a message."""
+
+
 def expand_user(path: str | os.PathLike[str]) -> Path:
     """Replace a leading ``~`` or ``~user`` by that user's home folder.
 
     Raises
     ------
     IqbenchError
-        If there is no such user, or the text is empty, which would be the working folder.
+        If there is no such user; if the text is empty, which would be the working folder; or if no
+        path can be so, whether there is something or not: it is too long, or has a NUL.
     """
     if not os.fspath(path):
         raise IqbenchError("a path is empty", hint="Write . for the working folder")
     try:
-        return Path(path).expanduser()
+        found = Path(path).expanduser()
     except RuntimeError as error:
         raise IqbenchError(
             f"{path} begins with the home folder of a user who is not known here",
             hint="Write the folder's whole path",
         ) from error
+    reason = ""
+    try:
+        found.stat()
+    except OSError as error:
+        if error.errno in _NO_PATH:
+            reason = error.strerror or type(error).__name__
+    except ValueError:
+        reason = "it has a character that no path can have"
+    if reason:
+        shown = os.fspath(path)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+        raise IqbenchError(f"{shown!r} cannot be used as a path: {reason}", hint="Check the path")
+    return found
 
 
 def cache_root() -> Path:

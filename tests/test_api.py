@@ -177,6 +177,12 @@ def test_an_empty_path_is_not_the_working_folder(made, name):
         evaluate(made, "one", **{name: ""})
 
 
+def test_a_long_name_of_a_method_is_no_path(made):
+    name = "n" * 300
+    scores = evaluate(made, methods=f"{name}={made.root / 'out' / 'one'}")
+    assert set(scores["method"]) == {name}
+
+
 def test_results_of_no_path_are_not_read():
     with pytest.raises(IqbenchError, match="a path is empty"):
         iqbench.load_scores("")

@@ -297,6 +297,13 @@ def test_the_home_folder_of_an_unknown_user_gives_a_clear_error() -> None:
         expand_user(Path("~no-such-user-here/x"))
 
 
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "\ud800"])
+def test_what_no_path_can_be_is_a_sentence_that_is_not_long(path: str) -> None:
+    with pytest.raises(IqbenchError, match="cannot be used as a path: ") as caught:
+        expand_user(path)
+    assert len(str(caught.value)) < 400
+
+
 def test_no_path_is_not_the_working_folder() -> None:
     assert expand_user(".") == Path()
     with pytest.raises(IqbenchError, match=r"a path is empty. Write \. for the working folder"):

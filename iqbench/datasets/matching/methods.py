@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -105,7 +106,9 @@ def resolve_methods(
 
 def _method(text: str) -> Method:
     name, equals, place = text.partition("=")
-    whole = Path(text).is_dir() or is_storage(text)
+    whole = False
+    with suppress(OSError):  # a text that is too long for a path may be a long name and a path
+        whole = Path(text).is_dir() or is_storage(text)
     if not equals or not name or _TEMPLATE.search(name) or whole:
         name, place = "", text
     if not place:
