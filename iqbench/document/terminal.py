@@ -226,13 +226,27 @@ def _piece(sheet: Sheet, columns: list[int], window: Window) -> str:
             no_wrap=sheet.numeric[column],
             max_width=None if sheet.numeric[column] else sheet.limit(column),
         )
+    console = _console(window)
     for rows in sheet.sections:
         for row in rows:
-            table.add_row(*(_styled(row[column], sheet, column, window) for column in columns))
+            styled = {column: _styled(row[column], sheet, column, window) for column in columns}
+            table.add_row(
+                *(
+                    text if sheet.numeric[column] else _wrapped(text, sheet.limit(column), console)
+                    for column, text in styled.items()
+                )
+            )
         table.add_section()
-    console = _console(window)
     console.print(table)
     return _shown(console)
+
+
+def _wrapped(text: Text, limit: int, console: Console) -> Text:
+    """Wrap a text; rich before version 15 counts the space at the end of a line as a part of it."""
+    lines = text.wrap(console, limit, overflow="fold")
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(lines)
 
 
 def _styled(cell: Cell, sheet: Sheet, column: int, window: Window) -> Text:

@@ -7,6 +7,7 @@ import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
+import imagecodecs
 import numpy as np
 import pytest
 from made_images import bmp, chunk, exif, interlaced, noise, packed, pillow, png, smooth, tiff
@@ -170,11 +171,15 @@ class TestTiff:
         actual = pixels(tiff(stored, photometric="miniswhite"))
         np.testing.assert_array_equal(actual[..., 0], 255 - stored)
 
-    def test_bilevel(self):
+    @pytest.mark.parametrize("compression", ["raw", "packbits", "group4"])
+    def test_bilevel(self, compression):
         image = Image.fromarray(noise(30, 40)).convert("1")
-        expected = np.asarray(image)[..., None] * np.uint8(255)
-        for compression in ("raw", "group4", "packbits"):
-            data = pillow(image, "TIFF", compression=compression)
+        data = pillow(image, "TIFF", compression=compression)
+        if compression == "group4" and not hasattr(imagecodecs, "ccittfax4_decode"):
+            with pytest.raises(IqbenchError, match=r"fax compression.* Install imagecodecs"):
+                pixels(data)
+        else:
+            expected = np.asarray(image)[..., None] * np.uint8(255)
             np.testing.assert_array_equal(pixels(data), expected)
 
     def test_palette(self):
