@@ -352,6 +352,7 @@ def _refuse_part_of_a_method(options: dict[str, Any]) -> None:
 
 
 def _start_baseline(baseline: Path, results: Path, chosen: dict[str, Any]) -> None:
+    from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
     from iqbench.gate.update import new_baseline
 
@@ -360,7 +361,7 @@ def _start_baseline(baseline: Path, results: Path, chosen: dict[str, Any]) -> No
             f"there is no {baseline} yet: write it first, of all of {results}, without --method "
             "and --dataset"
         )
-    with waiting("Writing the baseline"):
+    with told_warnings(), waiting("Writing the baseline"):
         written = new_baseline(baseline, results)
     say(f"wrote the new baseline {baseline}: {written.added:,} values")
 

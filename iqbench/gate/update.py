@@ -94,8 +94,8 @@ def new_baseline(baseline: Path, results: Path) -> Updated:
             del side  # free the memory while the next dataset is read
         if lacking:
             warnings.warn(
-                f"{results} lacks {plural(lacking, 'value')}, which are undefined or could not be "
-                "computed. The baseline is without them, so that later checks do not miss them",
+                f"{results} lacks {plural(lacking, 'value')}: undefined, or not computed because "
+                "of an error. The baseline is without them, so that later checks do not miss them",
                 IqbenchWarning,
                 stacklevel=2,
             )

@@ -109,7 +109,7 @@ class _ColumnLine(_Line):
     column: _Name
     metric: _Name
     signature: _Name
-    protocol: _Name
+    protocol: str  # imported values may state none
     direction: str
     decimals: int = 4
     headline: bool = True

@@ -15,6 +15,7 @@ from made_columns import as_stated
 from made_manifest import MANIFEST
 
 from iqbench.errors import IqbenchError
+from iqbench.results.importing import import_values
 from iqbench.results.read import load_columns, load_images, load_values
 from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow, SetRow
 from iqbench.results.store import Store
@@ -138,6 +139,22 @@ def test_a_text_of_one_dataset_after_the_other_is_that_of_all(tmp_path: Path) ->
         for dataset in ("Set14", "set5")
     ]
     assert text_of_tables(lambda: iter(parts), load_columns(tmp_path)) == text_of(tmp_path)
+
+
+def test_imported_values_state_no_protocol_and_come_back(tmp_path: Path) -> None:
+    table = tmp_path / "niqe.csv"
+    table.write_text("dataset,method,image,niqe\nset5,mine,a,3.5\nset5,mine,b,inf\n")
+    root = tmp_path / "imported"
+    import_values(table, root, directions={"niqe": "lower"})
+    params = tmp_path / "params.csv"
+    params.write_text("method,params\nmine,1000000\n")
+    import_values(params, root)
+    with results_folder(written(tmp_path, text_of(root))) as folder:
+        scores, sets = load_values(folder)
+        assert load_columns(folder).info("niqe").direction == "lower"
+    assert dict(zip(scores["image"], scores["value"], strict=True)) == {"a": 3.5, "b": math.inf}
+    assert list(sets["value"]) == [1e6]
+    assert set(scores["protocol"]) == set(sets["protocol"]) == {""}
 
 
 def test_two_versions_of_a_metric_are_two_columns(tmp_path: Path) -> None:
