@@ -176,6 +176,7 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
                 one.signatures,
                 self.columns,
                 one.composites,
+                by_infinite={name for name, mean in one.means.items() if mean.infinite_first},
             )
             for one in sorted(self.datasets, key=lambda one: natural(one.dataset))
         ]

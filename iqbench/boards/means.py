@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.boards.order import Order
+from iqbench.boards.order import Order, infinite_first
 from iqbench.results.schema import ColumnInfo
-from iqbench.stats.arrays import Counts, Floats
+from iqbench.stats.arrays import Counts, Floats, headroom
 from iqbench.stats.bootstrap import percentile_interval
 
 __all__ = ["ColumnMeans", "Infinite", "MethodMeans", "differs", "finite_means"]
@@ -114,6 +114,13 @@ class ColumnMeans:
         """The means that decide the ranks."""
         return self.compared or self.distance or self.mean
 
+    @property
+    def infinite_first(self) -> bool:
+        """Whether infinite values order the methods that have finite values too."""
+        shown = (self.distance or self.mean).values
+        ranked = ~np.isnan(self.ranks)
+        return infinite_first(self.groups, self.deciding.values, shown, ranked)
+
     def named(self, heading: str) -> Iterator[tuple[str, Floats]]:
         """Return the columns of a leaderboard, see `iqbench.boards.board.Board.table`."""
         means = {"": self.mean, "_distance": self.distance, "_compared": self.compared}
@@ -150,7 +157,9 @@ def finite_means(values: Floats) -> Floats:
     means = np.full(values.shape[1], np.nan)
     means[(infinite.above > 0) & (infinite.below == 0)] = np.inf
     means[(infinite.below > 0) & (infinite.above == 0)] = -np.inf
-    np.divide(np.where(finite, values, 0.0).sum(axis=0), count, out=means, where=count > 0)
+    factor = headroom(values)
+    sums = (np.where(finite, values, 0.0) * factor).sum(axis=0)
+    np.divide(sums, count * factor, out=means, where=count > 0)
     return means
 
 

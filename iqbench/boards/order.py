@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.results.schema import ColumnInfo
-from iqbench.stats.arrays import Flags, Floats
+from iqbench.stats.arrays import Flags, Floats, headroom
 from iqbench.stats.bootstrap import bootstrap_counts
 from iqbench.stats.gains import shortfall
 
@@ -23,8 +23,10 @@ __all__ = [
     "averaged",
     "averaged_info",
     "competition_ranks",
+    "infinite_first",
     "lexicographic_ranks",
     "order_methods",
+    "ranks_with_means",
     "resampled_ranks",
 ]
 
@@ -189,6 +191,61 @@ def resampled_ranks(
     return ranks
 
 
+def infinite_first(groups: NDArray[np.intp], means: Floats, shown: Floats, ranked: Flags) -> bool:
+    """Return whether infinite values order the methods that have finite values too.
+
+    Parameters
+    ----------
+    groups, means, ranked
+        As in `Order`.
+    shown
+        Shape (methods,): the means of the finite values of each method, or of their distances.
+    """
+    finite = ranked & np.isfinite(shown)
+    return bool(np.isnan(means[finite]).any() or len(np.unique(groups[finite])) > 1)
+
+
+def ranks_with_means(
+    ranks: Floats, behind: Floats, bad: Floats, added: Floats, *, by_infinite: bool
+) -> tuple[Floats, Floats]:
+    """Rank means without values of images, such as published ones, among ordered methods.
+
+    Parameters
+    ----------
+    ranks
+        Shape (methods,), see `Order`. The order of the methods does not change.
+    behind
+        Shape (methods,): the means that decide, from `shortfall`.
+    bad
+        Shape (methods,): the number of bad infinite values minus that of the good ones.
+    added
+        Shape (means,): the other means, from `shortfall`. They are means without infinite values.
+    by_infinite
+        The result of `infinite_first`.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Ranks of the methods, NaN for those that are not ranked, and of the added means. A mean is
+        ranked after the last method that is better than it.
+    """
+    compared, none = np.isfinite(behind), np.zeros(len(added))
+    places, distances = none.copy(), added.copy()
+    for at, mean in enumerate(added):
+        ahead, equal = behind < mean, compared & (behind == mean)
+        if by_infinite:
+            better = (bad < 0) | ((bad == 0) & compared & ahead)
+        else:
+            better = ahead | (equal & (bad < 0))
+        last = np.max(ranks, where=better & ~np.isnan(ranks), initial=0.0)
+        alike = ranks[equal & (bad == 0) & (ranks > last)]
+        places[at] = alike[0] if len(alike) else last + 0.5
+        distances[at] = 0.0 if len(alike) else mean
+    every = np.concatenate([ranks, places])
+    found = lexicographic_ranks(every, np.concatenate([np.zeros(len(ranks)), distances]))
+    return found[: len(ranks)], found[len(ranks) :]
+
+
 def _compare(
     taken: Floats, read: ColumnInfo, weights: Floats
 ) -> tuple[NDArray[np.intp], Flags, Floats, Floats]:
@@ -197,7 +254,8 @@ def _compare(
     finite = np.isfinite(taken).all(axis=1) & (weights > 0)
     infinite = weights @ _infinite(taken, read)
     if finite.any():
-        means = np.average(taken[finite], axis=0, weights=weights[finite])
+        factor = headroom(taken[finite])
+        means = np.average(taken[finite] * factor, axis=0, weights=weights[finite]) / factor
         images = np.broadcast_to(finite[:, np.newaxis], taken.shape)
         ranks = lexicographic_ranks(shortfall(means, read), infinite)
         return np.zeros(methods, dtype=np.intp), images, means, ranks

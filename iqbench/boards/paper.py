@@ -18,7 +18,14 @@ import pandas as pd
 
 from iqbench.boards.board import Board
 from iqbench.boards.dataset_board import DatasetBoard
-from iqbench.boards.order import averaged_info, competition_ranks, order_methods
+from iqbench.boards.means import Infinite, finite_means
+from iqbench.boards.order import (
+    averaged,
+    averaged_info,
+    infinite_first,
+    order_methods,
+    ranks_with_means,
+)
 from iqbench.boards.published import PUBLISHED
 from iqbench.boards.table_layout import TableLayout
 from iqbench.document.model import Document, Entry, Section, TableColumn, direction_arrow
@@ -52,6 +59,8 @@ class _Value:
         Half the width of its interval; NaN without an interval.
     behind
         Distance of the deciding mean from the best possible value; smaller is better.
+    bad
+        Number of bad infinite values minus that of the good ones.
     rank
         Rank among the compared values; NaN if it is not compared.
     """
@@ -60,6 +69,7 @@ class _Value:
     note: str = ""
     half: float = math.nan
     behind: float = math.nan
+    bad: float = 0.0
     rank: float = math.nan
 
 
@@ -207,10 +217,12 @@ def _columns_of(
         scales = dict.fromkeys(joined, *known)  # columns without a scale, such as costs, join it
     for head in sorted(joined, key=lambda head: int(scales[head] or 0)):
         metric, signature = one.signatures[head]
-        values = _scored(one, head, joined[head], intervals)
+        values, by_infinite = _scored(one, head, joined[head], intervals)
         for name in filter(published.columns.__contains__, joined[head]):
             rows = published[published[name].notna()]
-            values = _with_published(values, rows, name, one.info(head), any_protocol)
+            values = _with_published(
+                values, rows, name, one.info(head), any_protocol, by_infinite=by_infinite
+            )
         if values:
             keys = metric, without_file(signature)
             yield _Column(one.dataset, scales[head], keys, one.info(head), values)
@@ -250,8 +262,12 @@ def _overlapping(one: DatasetBoard, heads: Sequence[str]) -> bool:
 
 def _scored(
     one: DatasetBoard, head: str, heads: Mapping[str, bool], intervals: bool
-) -> dict[str, _Value]:
-    """Return the means of the methods with values in the results, and rank them."""
+) -> tuple[dict[str, _Value], bool]:
+    """Return the means of the methods with values in the results, and rank them.
+
+    Also return whether infinite values order the methods, see
+    `iqbench.boards.order.infinite_first`.
+    """
     methods, info = one.scores.methods, one.info(head)
     count = len(methods)
     shape = (len(one.scores.images) if set(heads) & set(one.scores.headings) else 1, count)
@@ -274,15 +290,17 @@ def _scored(
             halves = np.where(np.isfinite(reach), reach, halves)
     # A cost is not a quality: the smallest is not marked as the best.
     order = order_methods(values, info, compared & (info.role != "cost"))
+    shown = finite_means(averaged(values, info))
     # If only infinite values decide, there is no such mean.
-    behind = shortfall(order.means, averaged_info(info))
-    behind = np.where(np.isnan(behind), shortfall(means, info), behind)
-    numbers = np.stack([means, halves, behind, order.ranks], axis=1).tolist()
-    return {
-        method: _Value(mean, notes[at], half, away, rank)
-        for at, (method, (mean, half, away, rank)) in enumerate(zip(methods, numbers, strict=True))
-        if not np.isnan(mean)
+    deciding = np.where(np.isnan(order.means), shown, order.means)
+    behind, bad = shortfall(deciding, averaged_info(info)), Infinite.of(values).bad(info)
+    numbers = np.stack([means, halves, behind, bad, order.ranks], axis=1).tolist()
+    found = {
+        method: _Value(numbers[at][0], notes[at], *numbers[at][1:])
+        for at, method in enumerate(methods)
+        if not np.isnan(means[at])
     }
+    return found, infinite_first(order.groups, order.means, shown, order.ranked)
 
 
 def _values(one: DatasetBoard, head: str) -> Floats:
@@ -312,10 +330,11 @@ def _with_published(
     head: str,
     info: ColumnInfo,
     any_protocol: bool,
+    *,
+    by_infinite: bool,
 ) -> dict[str, _Value]:
-    """Add published means, and rank all values again if one of them is compared."""
-    every = dict(values)
-    compared = [name for name, value in values.items() if not np.isnan(value.rank)]
+    """Add published means, and rank those that are compared among the other values."""
+    every, compared = dict(values), []
     for row in published.to_dict("records"):
         method, value = str(row["method"]), float(row[head])
         same = any_protocol or not pd.isna(row.get(f"{head}_rank", pd.NA))
@@ -323,10 +342,11 @@ def _with_published(
         every[method] = _Value(value, "" if same else _OTHER, behind=behind)
         if same and info.direction != "none" and info.role != "cost":
             compared.append(method)
-    if len(compared) == sum(not math.isnan(value.rank) for value in values.values()):
-        return every
-    ranks = competition_ranks(np.array([every[name].behind for name in compared]))
-    for name, rank in zip(compared, ranks, strict=True):
+    rows = [(value.rank, value.behind, value.bad) for value in values.values()]
+    facts = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    added = np.array([every[name].behind for name in compared])
+    ranked = ranks_with_means(facts[0], facts[1], facts[2], added, by_infinite=by_infinite)
+    for name, rank in zip((*values, *compared), np.concatenate(ranked), strict=True):
         every[name] = replace(every[name], rank=float(rank))
     return every
 
@@ -478,7 +498,7 @@ def _table_column(one: _Headed, methods: Sequence[str]) -> TableColumn:
             place=int(np.searchsorted(ends, value.rank)) + 1
             if len(ends) == 2 and value.rank in ends
             else 0,
-            spread="" if math.isnan(value.half) else f"±{value.half:.{one.decimals}f}",
+            spread="" if math.isnan(value.half) else f"±{number(value.half, one.decimals)}",
             note=value.note,
             value=value.value,
         )

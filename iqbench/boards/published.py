@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from iqbench.boards.composites import Composite
 from iqbench.boards.headings import ENDS
-from iqbench.boards.order import competition_ranks
+from iqbench.boards.means import Infinite
+from iqbench.boards.order import averaged_info, competition_ranks, ranks_with_means
 from iqbench.boards.pareto import pareto_front
 from iqbench.errors import IqbenchWarning
 from iqbench.results.columns import Columns
@@ -31,6 +32,8 @@ def with_published(
     signatures: Mapping[str, Keys],
     columns: Columns,
     composites: Sequence[Composite] = (),
+    *,
+    by_infinite: Collection[str] = (),
 ) -> pd.DataFrame:
     """Add published means to the leaderboard of one dataset.
 
@@ -50,11 +53,15 @@ def with_published(
     composites
         The composite scores among the columns. A published method gets a composite score if it
         has a mean, with the same protocol, in each column of the formula.
+    by_infinite
+        The headings in which infinite values order the methods, see
+        `iqbench.boards.means.ColumnMeans.infinite_first`.
 
     Returns
     -------
     pandas.DataFrame
-        With a column ``published``. If a published mean is ranked, ranks have no intervals.
+        With a column ``published``. If a published mean is ranked, ranks have no intervals. The
+        order of the other methods stays, except in composite scores of ranks.
 
     Warns
     -----
@@ -95,11 +102,11 @@ def with_published(
     whole = whole.astype({name: frame[name].dtype for name in frame.columns if name in _KEPT})
     for heading, names in ranked.items():
         if columns.ranks(heading):
-            _rank(whole, heading, names, columns)
+            _rank(whole, heading, names, columns, by_infinite=heading in by_infinite)
     for one in composites:
         if one.name in signatures:
             ranked[one.name] = _compose(whole, one, signatures, ranked)
-            _rank(whole, one.name, ranked[one.name], columns)
+            _rank_scores(whole, one.name, ranked[one.name], columns)
     return _ordered(whole, str(first["ranked_by"]), ranked)
 
 
@@ -153,21 +160,42 @@ def _heading(mean: PublishedMean, signatures: Mapping[str, Keys]) -> tuple[str, 
     return (next(iter(own)), False) if own else None
 
 
-def _rank(whole: pd.DataFrame, heading: str, names: set[str], columns: Columns) -> None:
-    """Rank the methods of one column again, with the published means."""
+def _rank(
+    whole: pd.DataFrame, heading: str, names: set[str], columns: Columns, *, by_infinite: bool
+) -> None:
+    """Rank the published means among the methods of one column."""
     info = columns.info(heading)
-    kinds = (f"{heading}_compared", f"{heading}_distance", heading)
-    deciding = next(name for name in kinds if name in whole and whole[name].notna().any())
-    values = whole[deciding].to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def numbers(suffix: str) -> Floats:
+        name = f"{heading}{suffix}"
+        found = whole[name] if name in whole else pd.Series(np.nan, index=whole.index)
+        return found.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    shown = numbers("") if info.target is None else numbers("_distance")
+    deciding = numbers("_compared")
+    deciding = np.where(np.isnan(deciding), shown, deciding)
+    behind = shortfall(deciding, averaged_info(info))
+    above, below = (np.nan_to_num(numbers(f"{sign}_infinite")) for sign in ("", "_minus"))
+    bad = Infinite(above.astype(np.intp), below.astype(np.intp)).bad(info)
     published = whole["method"].isin(names).to_numpy()
-    printed = whole[heading].to_numpy(dtype=np.float64, na_value=np.nan)
-    if info.target is None:
-        values = shortfall(np.where(published, printed, values), info)
-    else:
-        values = np.where(published, shortfall(printed, info), values)
-    before = whole[f"{heading}_rank"].notna().to_numpy()
-    ranks = competition_ranks(np.where(before | published, values, np.nan))
+    ranks = numbers("_rank")
+    ranks[~published], ranks[published] = ranks_with_means(
+        ranks[~published],
+        behind[~published],
+        bad[~published],
+        shortfall(numbers("")[published], info),
+        by_infinite=by_infinite,
+    )
     whole[f"{heading}_rank"] = pd.Series(ranks, index=whole.index).astype("Int64")
+
+
+def _rank_scores(whole: pd.DataFrame, heading: str, names: set[str], columns: Columns) -> None:
+    """Rank the methods by a composite score again, with the published ones."""
+    scores = whole[heading].to_numpy(dtype=np.float64, na_value=np.nan)
+    ranked = whole[f"{heading}_rank"].notna().to_numpy() | whole["method"].isin(names).to_numpy()
+    behind = np.where(ranked, shortfall(scores, columns.info(heading)), np.nan)
+    ranks = pd.Series(competition_ranks(behind), index=whole.index)
+    whole[f"{heading}_rank"] = ranks.astype("Int64")
 
 
 def _ordered(whole: pd.DataFrame, ranked_by: str, ranked: Mapping[str, set[str]]) -> pd.DataFrame:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 
 import pytest
 from made_folders import Made
+from made_tables import publish as publish_means
+from made_tables import write_results
 
 from iqbench.boards.board import read_board
 from iqbench.boards.composites import read_composites
@@ -129,6 +132,41 @@ def test_a_row_of_a_method_that_is_scored_here_has_a_name_of_its_own(results, pu
     publish(("near", "hr", "psnr", 30, "rgb", "Nobody 2020"))
     _, board = read(results)
     assert board["rank"].to_dict() == {"near": 1, "near (published)": 2, "far": 3}
+
+
+EXACT = [math.inf] * 3
+PSNR = {"gt": EXACT, "one": [30, 31, math.inf], "none": [30, 31, 32], "few": [29, 31, 32]}
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "order"),
+    [
+        # Measured methods stay in their order: infinite values decide among equal means.
+        (PSNR, 30.5, [["gt"], ["one"], ["none", "Paper"], ["few"]]),
+        (PSNR, 31, [["gt"], ["Paper"], ["one"], ["none"], ["few"]]),
+        (PSNR, 1, [["gt"], ["one"], ["none"], ["few"], ["Paper"]]),
+        ({"a": [1, 2], "b": [2, 3]}, 2.5, [["b", "Paper"], ["a"]]),
+        # No image is finite for both: the numbers of infinite values decide.
+        ({"a": [math.inf, 2], "b": [3, math.inf]}, 2.5, [["a", "b"], ["Paper"]]),
+        ({"a": [math.inf, 2, 2], "b": [3, *EXACT[:2]]}, 9, [["b"], ["a"], ["Paper"]]),
+    ],
+)
+def test_it_changes_no_order_of_methods_that_are_scored(tmp_path, values, mean, order):
+    write_results(
+        tmp_path / "results",
+        {("set5", method, "psnr"): of_images for method, of_images in values.items()},
+        images=len(next(iter(values.values()))),
+    )
+    publish_means(tmp_path / "results", ("Paper", "set5", "psnr", mean, "rgb", "Nobody 2020"))
+    found = read_board(tmp_path / "results", {})
+    ranks = found.table.frame.set_index("method")["rank"].to_dict()
+    want = {name: 1 + sum(map(len, order[:at])) for at, one in enumerate(order) for name in one}
+    assert ranks == want
+    paper = json.loads(render_view(found, "paper", "json"))
+    assert {row["method"] for row in paper} == set(want)
+    table = render_view(found, "paper", "markdown")
+    for name in order[0]:
+        assert re.search(rf"^\| {name} \| \*\*", table, re.MULTILINE)
 
 
 def test_it_may_be_on_the_front(results, publish):
