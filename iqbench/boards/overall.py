@@ -25,7 +25,7 @@ from iqbench.results.columns import Columns
 from iqbench.results.names import natural
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import headings
-from iqbench.stats.arrays import Floats
+from iqbench.stats.arrays import Floats, headroom
 from iqbench.stats.gains import round_digits
 
 __all__ = ["overall_of", "rank_table"]
@@ -262,7 +262,8 @@ def _over(table: Floats, used: NDArray[np.bool_]) -> Floats:
     """Average the used entries over the first axis; NaN if none is used."""
     used = np.broadcast_to(used, table.shape)
     count = used.sum(axis=0)
-    sums = np.where(used, table, 0.0).sum(axis=0)
+    factor = headroom(table)
+    sums = (np.where(used, table, 0.0) * factor).sum(axis=0)
     means: Floats = np.full(sums.shape, np.nan)
-    np.divide(sums, count, out=means, where=count > 0)
+    np.divide(sums, count * factor, out=means, where=count > 0)
     return means

@@ -168,8 +168,9 @@ def _rank(
 
     def numbers(suffix: str) -> Floats:
         name = f"{heading}{suffix}"
-        found = whole[name] if name in whole else pd.Series(np.nan, index=whole.index)
-        return found.to_numpy(dtype=np.float64, na_value=np.nan)
+        if name not in whole:
+            return np.full(len(whole), np.nan)
+        return np.array(whole[name].to_numpy(dtype=np.float64, na_value=np.nan))
 
     shown = numbers("") if info.target is None else numbers("_distance")
     deciding = numbers("_compared")

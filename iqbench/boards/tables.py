@@ -263,7 +263,7 @@ def _entries(rows: pd.DataFrame, name: str, decimals: int) -> list[Entry]:
 def _entry(row: pd.Series, name: str, decimals: int) -> Entry:
     low, high = row.get(f"{name}_low", np.nan), row.get(f"{name}_high", np.nan)
     half = (high - low) / 2 if np.isfinite(high) and np.isfinite(low) else np.nan
-    spread = "" if np.isnan(half) else f"±{half:.{decimals}f}"
+    spread = "" if np.isnan(half) else f"±{number(half, decimals)}"
     value = float(row[name])
     counts = {
         sign: row.get(f"{name}{suffix}", 0)

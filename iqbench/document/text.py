@@ -257,6 +257,9 @@ def escape_latex(text: str, most: int = 200) -> str:
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
 
+_MANY_DIGITS = 1e16
+
+
 def number(value: float | None, decimals: int | None = None) -> str:
     """Write a number for people.
 
@@ -270,17 +273,18 @@ def number(value: float | None, decimals: int | None = None) -> str:
     Returns
     -------
     str
-        ``-`` for a missing number; with an exponent if all decimals would be zero.
+        ``-`` for a missing number. With an exponent if all digits would be zero, or if there would
+        be more than a double has.
     """
     if value is None or math.isnan(value):
         return NOTHING
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
-    if decimals is None:
+    value += 0.0  # -0.0 is 0
+    if decimals is None or abs(value) >= _MANY_DIGITS:
         return f"{value:.4g}"
-    if value != 0 and abs(value) < 0.5 * 10**-decimals:
-        return f"{value:.1e}"
-    return f"{value:.{decimals}f}"
+    text = f"{value:.{decimals}f}"
+    return f"{value:.1e}" if value != 0 and float(text) == 0 else text
 
 
 def plural(count: int, what: str) -> str:

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from iqbench.stats.arrays import Floats
+from iqbench.stats.arrays import Floats, headroom
 
 __all__ = [
     "CONFIDENCE",
@@ -98,6 +98,8 @@ def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
     if columns.size == 0:
         return np.full((resamples, *table.shape[1:]), np.nan)
     finite = np.isfinite(columns)
+    factor = headroom(columns)
+    columns = columns * factor
     # Subtract one of the values before averaging, so that a constant column has an exact mean.
     first = np.take_along_axis(columns, finite.argmax(axis=0)[np.newaxis], axis=0)[0]
     centre = np.where(finite.any(axis=0), first, 0.0)
@@ -115,7 +117,7 @@ def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
         with np.errstate(invalid="ignore"):  # 0 / 0 where nothing was drawn
             block[:, partial] /= counts @ there
         done += len(counts)
-    return (means + centre).reshape(resamples, *table.shape[1:])
+    return ((means + centre) / factor).reshape(resamples, *table.shape[1:])
 
 
 def mean_interval(

@@ -182,8 +182,10 @@ def _alone(values: Iterable[Floats]) -> tuple[Floats, Floats]:
 def _standardised(values: Floats) -> Floats:
     """Scale columns to mean 0 and variance 1, without overflow; NaN if all values are equal."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = values / np.abs(values).max(axis=0)
+        # A power of two changes no digit of values that are large and differ little.
+        scaled = np.ldexp(values, -np.frexp(np.abs(values).max(axis=0))[1])
         centred = scaled - scaled.mean(axis=0)
+        centred -= centred.mean(axis=0)  # what rounding left of the mean
         centred /= np.abs(centred).max(axis=0)
         unit: Floats = centred / np.sqrt(np.mean(centred**2, axis=0))
     unit[:, np.ptp(values, axis=0) == 0] = np.nan

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iqbench.results.schema import ColumnInfo
-from iqbench.stats.arrays import Floats
+from iqbench.stats.arrays import Floats, headroom
 
 __all__ = [
     "equal_values",
@@ -20,11 +20,14 @@ __all__ = [
 
 _DIGITS = 12  # means of the same values, summed in another order, are equal
 _ROUNDING = 1e-9  # values with a smaller relative difference are equal up to rounding
+_NOTHING = 1e-12  # so are values with a smaller difference: a sum that should be 0 is not exactly 0
+_TINY = 1e-280  # the digits of smaller values are not rounded: the factor would overflow
 
 
 def equal_values(before: ArrayLike, after: ArrayLike) -> NDArray[np.bool_]:
-    """Return which paired values are equal to 9 digits, that is, up to rounding."""
-    return np.isclose(before, after, rtol=_ROUNDING, atol=1e-12)
+    """Return which paired values are equal up to rounding: to 9 digits, or to within 1e-12."""
+    with np.errstate(over="ignore"):  # the difference of two huge values
+        return np.isclose(before, after, rtol=_ROUNDING, atol=_NOTHING)
 
 
 def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
@@ -51,7 +54,8 @@ def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
     equal = equal_values(old, new)
     sign = -1.0 if info.direction == "lower" else 1.0
     # Do not subtract equal values: infinity minus infinity is NaN.
-    return sign * np.subtract(new, old, out=np.zeros_like(new), where=~equal)
+    with np.errstate(over="ignore"):
+        return sign * np.subtract(new, old, out=np.zeros_like(new), where=~equal)
 
 
 def finite_mean(values: ArrayLike) -> float:
@@ -71,7 +75,8 @@ def finite_mean(values: ArrayLike) -> float:
     found = np.asarray(values, dtype=np.float64)
     finite = found[np.isfinite(found)]
     if finite.size:
-        return float(finite.mean())
+        factor = headroom(finite)
+        return float((finite * factor).mean() / factor)
     infinite = np.unique(found[np.isinf(found)])
     return float(infinite[0]) if len(infinite) == 1 else float("nan")
 
@@ -92,9 +97,14 @@ def infinite_counts(values: ArrayLike) -> tuple[int, int]:
 def round_digits(values: ArrayLike) -> Floats:
     """Round to 12 significant digits, so that sums of the same values are equal."""
     given = np.asarray(values, dtype=np.float64)
-    usual = np.isfinite(given) & (given != 0)
-    exponent = np.floor(np.log10(np.abs(given), out=np.zeros_like(given), where=usual))
-    scale = 10.0 ** np.clip(_DIGITS - 1 - exponent, -300, 300)
+    return _rounded(given, np.abs(given), _DIGITS)
+
+
+def _rounded(given: Floats, size: Floats, digits: int) -> Floats:
+    """Round each number to as many decimals as ``size`` has with this number of digits."""
+    usual = np.isfinite(given) & np.isfinite(size) & (size > _TINY)
+    exponent = np.floor(np.log10(size, out=np.zeros_like(given), where=usual))
+    scale = 10.0 ** np.where(usual, digits - 1 - exponent, 0.0)
     return np.asarray(np.where(usual, np.round(np.where(usual, given, 0.0) * scale) / scale, given))
 
 
@@ -112,8 +122,10 @@ def shortfall(values: ArrayLike, info: ColumnInfo) -> Floats:
     -------
     numpy.ndarray
         Smaller is better; values that are equal to 12 digits are equal. NaN where a value is NaN.
+        A distance to a target is as exact as the value or the target, whichever is larger.
     """
     rounded = round_digits(values)
     if info.target is not None:
-        return np.asarray(np.round(np.abs(rounded - info.target), _DIGITS), dtype=np.float64)
+        size = np.maximum(np.abs(rounded), abs(info.target))
+        return _rounded(np.abs(rounded - info.target), size, _DIGITS + 1)
     return -rounded if info.direction == "higher" else rounded

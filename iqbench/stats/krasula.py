@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from iqbench.stats.arrays import Floats, Indices
 from iqbench.stats.bootstrap import SEED
+from iqbench.stats.paired import differences
 
 __all__ = ["Krasula", "krasula"]
 
@@ -80,12 +81,10 @@ def krasula(
     error = np.sqrt(deviation**2 / raters)
     margin = norm.ppf(_PROBABILITY) * np.hypot(error[first], error[second])
     different = np.abs(seen) > margin
-    with np.errstate(invalid="ignore"):
-        measured = np.nan_to_num(quality[first] - quality[second], nan=0.0, posinf=np.inf)
-    measured[np.isneginf(quality[first] - quality[second])] = -np.inf
+    measured = differences(quality[first], quality[second])
     images = len(quality)
     apart, alike = np.abs(measured[different]), np.abs(measured[~different])
-    right = (np.sign(seen) * measured)[different]
+    right = np.sign(seen[different]) * measured[different]
     influence = np.zeros((images, 3))
     areas = [np.nan, np.nan, np.nan]
     if len(apart) and len(alike):

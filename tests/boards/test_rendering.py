@@ -199,6 +199,10 @@ def test_numbers_for_people() -> None:
     assert number(0.0, 2) == "0.00"
     assert number(0.00001, 4) == "1.0e-05"
     assert number(12345.678) == "1.235e+04"
+    assert [number(-0.0, 2), number(-0.0), number(-0.004, 2)] == ["0.00", "0", "-4.0e-03"]
+    # No digit but zeros would be shown; and none of more digits than a double has is known.
+    assert [number(0.5, 0), number(-5e-7, 6), number(1.5, 0)] == ["5.0e-01", "-5.0e-07", "2"]
+    assert [number(1.25e15, 0), number(-1.7e308, 4)] == ["1250000000000000", "-1.7e+308"]
     assert [number(math.inf, 2), number(-math.inf), number(math.nan), number(None)] == [
         "inf",
         "-inf",

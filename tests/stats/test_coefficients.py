@@ -102,6 +102,17 @@ def test_where_nothing_can_be_said_the_value_is_undefined(x, y):
         assert not found.influence.any()
 
 
+def test_values_that_are_large_and_differ_little_keep_their_digits():
+    rng = np.random.default_rng(3)
+    steps, opinion = rng.integers(0, 200, 30), rng.normal(size=30)
+    large = 1e12 + steps / 2.0**13  # exact in doubles
+    exact = stats.pearsonr(steps, opinion)[0]
+    found = associate(
+        np.stack([large, opinion], axis=1), np.arange(30), 30, "pearson", influences=False
+    )
+    assert found.value[0] == pytest.approx(exact, rel=1e-12)
+
+
 def test_huge_values_do_not_overflow():
     x = np.array([1e300, 2e300, 5e300, 3e300])
     assert one(x, x[::-1], "pearson").value[0] == pytest.approx(

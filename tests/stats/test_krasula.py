@@ -55,3 +55,12 @@ def test_krasula_without_different_or_similar_pairs_is_undefined():
     apart = krasula(np.arange(4.0), np.arange(4.0) * 100, np.ones(4), np.ones(4))
     assert np.isnan(apart.different_similar)
     assert apart.correct == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_krasula_takes_infinite_values_as_the_largest():
+    opinion = np.array([1.0, 2.0, 3.0, 3.0])
+    found = krasula(np.array([1.0, 2.0, np.inf, np.inf]), opinion, np.full(4, 0.1), np.full(4, 9.0))
+    large = krasula(np.array([1.0, 2.0, 99.0, 99.0]), opinion, np.full(4, 0.1), np.full(4, 9.0))
+    assert (found.correct, found.better_worse) == (large.correct, large.better_worse) == (1, 1)
+    assert found.different_similar == large.different_similar
