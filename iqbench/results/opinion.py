@@ -73,9 +73,9 @@ def read_opinion(path: Path, columns: Mapping[str, str]) -> OpinionFile:
     Returns
     -------
     OpinionFile
-        Rows without an opinion are left out and counted. Names are text as it stands in the file:
-        ``0801`` keeps its zero. A column in which a number starts with a zero holds names, too, and
-        is not a metric.
+        Rows without an opinion are left out and counted; the others are sorted by their names.
+        Names are text as it stands in the file: ``0801`` keeps its zero. A column in which a number
+        starts with a zero holds names, too, and is not a metric.
 
     Raises
     ------
@@ -121,9 +121,10 @@ def read_opinion(path: Path, columns: Mapping[str, str]) -> OpinionFile:
     notes = [_mixed(table[name], path) for name in others if name not in values]
     if not kept.all():
         notes.append(f"{(~kept).sum()} of {len(kept)} rows of {path} have no opinion")
-    return OpinionFile(
-        rows[kept].reset_index(drop=True), metrics, tuple(note for note in notes if note)
-    )
+    # Resamples draw images by their places: the order of a file's rows must not change intervals.
+    by = [role for role in _TEXTS if role in rows]
+    rows = rows[kept].sort_values(by, kind="stable") if by else rows[kept]
+    return OpinionFile(rows.reset_index(drop=True), metrics, tuple(note for note in notes if note))
 
 
 def _read(path: Path) -> pd.DataFrame:

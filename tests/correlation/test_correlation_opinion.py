@@ -9,6 +9,7 @@ from made_opinions import NONE, table_of
 from needs import SHARED, needs
 from scipy import stats
 
+from iqbench.correlation.correlate import correlate
 from iqbench.correlation.human_opinion import opinion_agreement
 from iqbench.correlation.opinion_table import opinions_alone
 from iqbench.results.opinion import read_opinion
@@ -161,3 +162,26 @@ def test_fitted_intervals_cover_as_often_as_they_say():
         ends = intervals(found.value, found.influence, "correlation", Bootstrap(resamples=200))
         covered += ends[0][0] <= truth <= ends[1][0]
     assert 0.88 <= covered / 150 <= 1
+
+
+def test_intervals_do_not_depend_on_the_order_of_rows(tmp_path):
+    generator = np.random.default_rng(7)
+    opinion = generator.normal(3, 1, 24)
+    rows = pd.DataFrame(
+        {
+            "image": [f"i{at // 2:02}" for at in range(24)],  # two rows of each image
+            "mos": opinion,
+            "std": 0.5,
+            "n": 20,
+            "near": opinion + generator.normal(0, 0.5, 24),
+            "far": -opinion + generator.normal(0, 1, 24),
+        }
+    )
+    found = []
+    for seed in (None, 1, 2):
+        file = tmp_path / f"{seed}.csv"
+        (rows if seed is None else rows.sample(frac=1, random_state=seed)).to_csv(file, index=False)
+        numbers = correlate(None, mos=file, resamples=200).rows()
+        found.append(numbers.drop(columns=["dataset", "method"]))
+    for one in found[1:]:
+        pd.testing.assert_frame_equal(found[0], one, rtol=1e-9)
