@@ -3,7 +3,7 @@ r"""Sections of a leaderboard as LaTeX tables: booktabs, best in bold, second be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from iqbench.document.model import Entry, Section, TableColumn
@@ -13,6 +13,7 @@ __all__ = ["latex_tables"]
 
 _PLACES = {1: "\\textbf", 2: "\\underline"}
 _PAGE = 45  # lines of a table that fit on a page with a caption
+_WAITING = 16  # tables that LaTeX keeps until there is a page for them; older releases keep 18
 
 
 def latex_tables(
@@ -28,7 +29,8 @@ def latex_tables(
     Parameters
     ----------
     sections
-        Leaderboards with equal columns are joined in one table, as many as fit on a page.
+        Leaderboards with equal columns are joined in one table, as many as fit on a page. A table
+        that is longer than a page is split.
     spread
         Whether to show the intervals of means.
     above, below
@@ -43,7 +45,7 @@ def latex_tables(
     """
     words = [text for one in sections if not one.columns for text in one.remarks]
     groups: list[list[Section]] = []
-    for section in _titled(sections, title):
+    for section in _paged(_titled(sections, title)):
         alike = groups and section.has("rank") and _headings(groups[-1][0]) == _headings(section)
         if alike and sum(map(_lines, (*groups[-1], section))) <= _PAGE:
             groups[-1].append(section)
@@ -54,6 +56,8 @@ def latex_tables(
         "\n".join(_table(group, label, spread)) + "\n"
         for group, label in zip(groups, labels, strict=True)
     ]
+    for at in range(_WAITING - 1, len(tables) - 1, _WAITING):
+        tables[at] += "\\clearpage\n"
     first, last = (
         [f"% {escape_latex(text, most=2000)}" for text in texts if text]
         for texts in (above, [*words, *below])
@@ -68,6 +72,24 @@ def _titled(sections: Sequence[Section], title: str) -> Iterator[Section]:
         title = section.title or title
         if section.columns:
             yield replace(section, title=title)
+
+
+def _paged(sections: Iterable[Section]) -> Iterator[Section]:
+    """Split the rows of tables that are longer than a page; remarks are below the last part."""
+    for section in sections:
+        starts = range(0, max(section.rows, 1), _PAGE)
+        for number, start in enumerate(starts, 1):
+            rows = slice(start, start + _PAGE)
+            more = " (continued)" if number > 1 else ""
+            yield replace(
+                section,
+                title=section.title + more,
+                caption=section.caption and section.caption + more,
+                label=section.label and section.label + (f"-{number}" if more else ""),
+                columns=[replace(one, entries=one.entries[rows]) for one in section.columns],
+                complete=section.complete[rows],
+                remarks=section.remarks if start == starts[-1] else [],
+            )
 
 
 def _table(group: Sequence[Section], label: str, spread: bool) -> Iterator[str]:

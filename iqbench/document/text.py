@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -232,6 +233,15 @@ def escape_html(text: str) -> str:
     return html.escape(printable(text))
 
 
+_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
+
+
+def _greek(sign: str) -> str:
+    """Return the command of a Greek letter."""
+    name = unicodedata.name(sign).split()[-1].replace("LAMDA", "LAMBDA")
+    return f"$\\{name.lower() if sign.islower() else name.capitalize()}$"
+
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -247,13 +257,22 @@ _LATEX = {
     "†": r"\dag{}",
     "●": r"$\bullet$",
     **{sign: f"\\{sign}" for sign in "{}#$%&_"},
+    **{"≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "∞": r"$\infty$"},
+    **{"\u2212": "$-$", "\u2032": "$'$", "\u2033": "$''$"},
+    **{sign: _greek(sign) for sign in _GREEK},
 }
 
 
 def escape_latex(text: str, most: int = 200) -> str:
-    """Escape a name for the text of a LaTeX document; see `elided` for ``most``."""
+    """Escape a name for the text of a LaTeX document; see `elided` for ``most``.
+
+    Accents are joined with their letters: file names of macOS have them apart, and pdflatex knows
+    no accents alone. It knows the letters of Latin alphabets and the signs in `_LATEX`; for other
+    alphabets, use xelatex or lualatex.
+    """
+    text = unicodedata.normalize("NFC", elided(text, most))
     # At the start of a row, these signs would be arguments of the double backslash before them.
-    escaped = "".join(_LATEX.get(sign, sign) for sign in printable(elided(text, most)))
+    escaped = "".join(_LATEX.get(sign, sign) for sign in printable(text))
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
 

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from golden_run import COMMANDS, make_results
 
 from iqbench.cli.main import cli
+from iqbench.document.model import Document, Section, texts
+from iqbench.document.render import render
 
 PACKAGES = "texlive-latex-base texlive-latex-recommended poppler-utils"
 missing = [name for name in ("pdflatex", "pdftotext") if shutil.which(name) is None]
@@ -30,6 +32,7 @@ DOCUMENT = r"""\documentclass{article}
 \end{document}
 """
 HOSTILE = "[a]&b_c%d$e#f{g}h~i^j\\input{/etc/passwd}<s>\x1b†^^5cend \u00d7 ±|"
+HOSTILE += "e\u0301\u03c3=25 ≤ΔE\u2032"
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +102,36 @@ def test_names_that_are_hostile_are_printed_as_they_are(
     )
     assert "input{/etc/passwd}" in read.stdout.replace("\n", "")
     assert "root:" not in read.stdout
+
+
+def read_back(folder: Path) -> list[str]:
+    """Return the words of the compiled document."""
+    command = ["pdftotext", "paper.pdf", "-"]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def test_however_many_tables_there_are(tmp_path: Path) -> None:
+    sections = [Section(f"set{at}", columns=[texts("word", [f"word{at}"])]) for at in range(70)]
+    compiled(render(Document(sections), "latex"), tmp_path)
+    words = read_back(tmp_path)
+    assert all(f"word{at}" in words for at in range(70))
+
+
+def test_a_table_that_is_longer_than_a_page_is_split(tmp_path: Path) -> None:
+    names = [f"method{at}" for at in range(100)]
+    complete = [at < 95 for at in range(100)]
+    table = [texts("name", names)]
+    section = Section("set5", columns=table, complete=complete, remarks=["end"], label="tab:long")
+    text = render(Document([section]), "latex")
+    compiled(text, tmp_path)
+    words = read_back(tmp_path)
+    assert all(name in words for name in names)
+    assert (text.count("(continued)"), text.count("end\\par"), text.count("addlinespace")) == (
+        2,
+        1,
+        1,
+    )
+    for label in ("tab:long", "tab:long-2", "tab:long-3"):
+        assert f"\\label{{{label}}}" in text
