@@ -274,7 +274,7 @@ def test_numbers_are_read_as_tables_write_them(written):
 
 def test_values_are_read_to_the_last_bit(written):
     values = np.random.default_rng(0).normal(0, 1, 200)
-    text = "image,mos,psnr\n" + "".join(f"i{k},1,{float(v)!r}\n" for k, v in enumerate(values))
+    text = "image,mos,psnr\n" + "".join(f"i{k:03},1,{float(v)!r}\n" for k, v in enumerate(values))
     assert list(read_opinion(written(text), {}).rows["psnr"]) == list(values)
 
 
