@@ -11,7 +11,7 @@ from iqbench.document.latex import latex_tables
 from iqbench.document.model import Document, Section
 from iqbench.document.records import FORMATS, render_records
 from iqbench.document.terminal import Window, write_line
-from iqbench.document.text import escape_markdown, printable
+from iqbench.document.text import escape_markdown, markdown_line, printable
 from iqbench.document.word import word_page
 from iqbench.document.words import markdown_section, shown_extras, terminal_section, write_folded
 from iqbench.errors import unknown_name
@@ -98,8 +98,8 @@ def _in_words(
     if format == "markdown":
         title = escape_markdown(document.title)
         parts += [f"{'#' * document.level} {title}\n"] if title else []
-        parts += [f"{escape_markdown(document.facts)}\n"] if document.facts else []
-        parts += ["".join(f"- {escape_markdown(text)}\n" for text in document.points)]
+        parts += [f"{markdown_line(document.facts)}\n"] if document.facts else []
+        parts += ["".join(f"- {markdown_line(text)}\n" for text in document.points)]
         parts += [markdown_section(section, extras, figures) for section in sections]
     else:
         head = Text(printable(document.title), "bold")
@@ -110,7 +110,7 @@ def _in_words(
     starred = format == "table" and not window.color
     below = [*explained(sections, extras, starred=starred), *document.notes]
     if below and format == "markdown":
-        parts.append("".join(f"{escape_markdown(note)}  \n" for note in below))
+        parts.append("".join(f"{markdown_line(note)}  \n" for note in below))
     elif below:
         lines = (write_line(Text(printable(note), "dim"), window) for note in below)
         parts.append("".join(f"{line}\n" for line in lines))

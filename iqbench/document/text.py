@@ -19,6 +19,7 @@ __all__ = [
     "escape_markdown",
     "file_size",
     "fold_heading",
+    "markdown_line",
     "mean_change",
     "mean_number",
     "number",
@@ -226,6 +227,12 @@ def escape_markdown(text: str) -> str:
     """Escape a name for a cell of a Markdown table, including HTML and links."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#$!])", r"\\\1", escaped)
+
+
+def markdown_line(text: str) -> str:
+    """Escape a sentence for a line of its own: it begins no list, heading or rule."""
+    text = re.sub(r"^(\s*)([-+=])", r"\1\\\2", escape_markdown(text))
+    return re.sub(r"^(\s*[0-9]{1,9})([.)])(?=\s|$)", r"\1\\\2", text)
 
 
 def escape_html(text: str) -> str:

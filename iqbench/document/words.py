@@ -11,7 +11,7 @@ from rich.text import Text
 from iqbench.document.model import Entry, Section, TableColumn
 from iqbench.document.records import markdown_table
 from iqbench.document.terminal import Cell, Sheet, Window, draw, pieces, write_line
-from iqbench.document.text import escape_markdown, fold_heading, printable
+from iqbench.document.text import escape_markdown, fold_heading, markdown_line, printable
 
 __all__ = ["markdown_section", "shown_extras", "terminal_section", "write_folded"]
 
@@ -127,9 +127,9 @@ def markdown_section(
     section: Section, extras: Collection[str], figures: Mapping[str, str] | None = None
 ) -> str:
     """Write a section with a heading; incomplete methods are in a separate table."""
-    facts = escape_markdown(", ".join(section.facts))
+    facts = markdown_line(", ".join(section.facts))
     heading = [f"{'#' * section.level} {escape_markdown(section.title)}", ""]
-    caption = escape_markdown(section.caption)
+    caption = markdown_line(section.caption)
     lines = [*(heading if section.title else []), *([facts, ""] if facts else [])]
     lines += [caption, ""] if caption else []
     if section.figure is not None and section.figure.name in (files := figures or {}):
@@ -153,7 +153,7 @@ def markdown_section(
 
 
 def _lines(texts: Sequence[str]) -> list[str]:
-    return [f"{escape_markdown(text)}  " for text in texts]
+    return [f"{markdown_line(text)}  " for text in texts]
 
 
 def _markdown(entry: Entry, spread: bool, second: bool) -> str:

@@ -1,4 +1,4 @@
-"""Leaderboards in LaTeX and HTML."""
+"""Leaderboards in LaTeX, Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import re
 from html.parser import HTMLParser
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_boards import HOSTILE, board, shown
 
 from iqbench.document.latex import latex_tables
-from iqbench.document.model import Entry, Section, TableColumn, texts
-from iqbench.document.text import escape_html, escape_latex
+from iqbench.document.model import Document, Entry, Section, TableColumn, texts
+from iqbench.document.render import render
+from iqbench.document.text import escape_html, escape_latex, escape_markdown
 
 
 def test_latex_is_a_booktabs_table_with_the_best_bold_and_the_second_underlined() -> None:
@@ -104,6 +106,33 @@ def test_minus_infinity_is_a_formula_in_latex() -> None:
     text = latex_tables([section])
     assert "inf & $-\\infty$ \\\\" in text
     assert "b-inf & \\textbf{\\boldmath$\\infty$} \\\\" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("- item", r"\- item"),
+        ("+ plus", r"\+ plus"),
+        ("===", r"\==="),
+        ("---", r"\---"),
+        ("1. first", r"1\. first"),
+        ("2) second", r"2\) second"),
+        ("* star", r"\* star"),
+        ("# hash", r"\# hash"),
+        ("3.5 of 4", "3.5 of 4"),
+        ("edsr-x4+", "edsr-x4+"),
+    ],
+)
+def test_a_sentence_that_begins_with_a_name_begins_no_list_in_markdown(
+    name: str, written: str
+) -> None:
+    text = shown(board(method=[name, "b", "c", "d"], undefined=["psnr 2", "", "", ""]), "markdown")
+    assert f"undefined and left out of the mean: psnr 2 ({escape_markdown(name)})" in text
+    section = Section("set5", facts=[name], columns=[texts("a", ["b"])], remarks=[f"{name} lacks"])
+    lines = [
+        line.rstrip() for line in render(Document([section], notes=[name]), "markdown").splitlines()
+    ]
+    assert (lines[2], lines[-3], lines[-1]) == (written, f"{written} lacks", written)
 
 
 def test_names_mean_themselves_in_latex() -> None:
