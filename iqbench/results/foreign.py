@@ -178,13 +178,28 @@ def _json_rows(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, Any]
             continue
         place = f"line {number}"
         try:
-            found = json.loads(line)
+            found = json.loads(line, object_pairs_hook=_distinct, parse_float=_in_range)
         except (ValueError, RecursionError) as error:
             reason = str(error).partition(":")[0]
             raise IqbenchError(f"{path}, {place}: not valid JSON: {reason}") from None
         if not isinstance(found, dict):
             raise IqbenchError(f"{path}, {place}: not an object", hint='Write {"image": "a", ...}')
         yield place, {name.strip(): value for name, value in found.items()}
+
+
+def _in_range(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return number
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values; refuse a key that occurs twice."""
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} occurs twice")
+    return dict(pairs)
 
 
 def _parquet_rows(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -238,6 +253,8 @@ def _values(
             if name not in wide:
                 raise unknown_name(f"column of {path}", name, wide)
         wide = [name for name in wide if not metrics or name in metrics]
+        for name in wide:
+            _refuse_brackets(str(path), name)
     elif "metric" not in roles and len(metrics) != 1:
         raise IqbenchError(
             f"{path} has a column of values, but no column that names the metric",
@@ -258,9 +275,20 @@ def _values(
         metric = metric or _name(path, place, "metric", row.get(roles["metric"]))
         if not metric:
             raise IqbenchError(f"{where}: no metric is named")
+        _refuse_brackets(where, metric)
         if "metric" not in roles or not metrics or metric in metrics:
             number = _value(where, metric, row.get(roles["value"]))
             yield ForeignValue(place, metric, number, **texts)
+
+
+def _refuse_brackets(where: str, metric: str) -> None:
+    """Refuse names such as ``runtime [s]``: in headings, brackets hold fields of a signature."""
+    if "[" in metric or "]" in metric:
+        raise IqbenchError(
+            f"{where}: the metric {metric!r} has a bracket, and brackets say how a metric is "
+            "computed: psnr[view=luma]",
+            hint=f"Rename it, for example to {metric.replace('[', '(').replace(']', ')')!r}",
+        )
 
 
 def _name(path: Path, place: str, role: str, cell: Any) -> str:
@@ -275,6 +303,12 @@ def _name(path: Path, place: str, role: str, cell: Any) -> str:
     return text
 
 
+def _too_large(where: str, metric: str) -> IqbenchError:
+    return IqbenchError(
+        f"{where}: {metric} is too large for a number", hint="Write inf if it is infinite"
+    )
+
+
 def _value(where: str, metric: str, cell: Any) -> float | None:
     """Read a number; None where the cell says that there is none."""
     if cell is None:
@@ -283,7 +317,7 @@ def _value(where: str, metric: str, cell: Any) -> float | None:
         try:
             number = float(cell)
         except OverflowError:
-            raise IqbenchError(f"{where}: {metric} is too large for a number") from None
+            raise _too_large(where, metric) from None
         return None if math.isnan(number) else number
     text = cell.strip() if isinstance(cell, str) else str(cell)
     if isinstance(cell, str) and text.casefold() in _NO_NUMBER:
@@ -291,9 +325,13 @@ def _value(where: str, metric: str, cell: Any) -> float | None:
     # float() would also take 1_000 and digits of other scripts.
     if isinstance(cell, str) and text.isascii() and "_" not in text:
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
             pass
+        else:
+            if math.isinf(number) and any(map(str.isdigit, text)):
+                raise _too_large(where, metric)
+            return number
     raise IqbenchError(
         f"{where}: {metric} is not a number: {text[:40]!r}",
         hint="In a wide file every column without a role is a metric: choose by --metric NAME",

@@ -178,6 +178,9 @@ def test_costs_of_methods_hold_whatever_the_images(made, tmp_path):
         ("f.csv", "image,method,m\nab,near,3\n", "line 2: unknown image of dataset 'hr' 'ab'"),
         ("f.csv", "image,method,m\na,near,3x\n", "line 2: m is not a number: '3x'"),
         ("f.csv", "image,method,m\na,near,1_0\n", "line 2: m is not a number: '1_0'"),
+        ("f.csv", "image,method,m\na,near,1e999\n", "line 2: m is too large for a number"),
+        ("f.csv", "image,method,t [s]\na,near,1\n", "f.csv: the metric 't [s]' has a bracket"),
+        ("f.csv", "image,method,metric,value\na,near,t [s],1\n", "line 2: the metric 't [s]'"),
         (
             "f.csv",
             "image,method,m\na,near,1\n\na.png,near,2\n",
@@ -205,6 +208,12 @@ def test_costs_of_methods_hold_whatever_the_images(made, tmp_path):
             "psnr is 'higher' in",
         ),
         ("f.jsonl", '{"image": "a"}\nnope\n', "line 2: not valid JSON"),
+        (
+            "f.jsonl",
+            '{"image": "a", "method": "near", "m": 1, "m": 2}',
+            "line 1: not valid JSON: 'm' occurs twice",
+        ),
+        ("f.jsonl", '{"image": "a", "method": "near", "m": -1e999}', "-1e999 is too large"),
         ("f.jsonl", "[1]\n", "line 1: not an object"),
         ("f.jsonl", '{"image": "a", "method": "near", "m": [1]}', "line 1: m is not a number"),
         ("f.jsonl", '{"image": "a", "method": "near", "m": true}', "line 1: m is not a number"),
