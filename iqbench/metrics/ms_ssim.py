@@ -133,7 +133,7 @@ class MsSsim(Metric):
             powers = [mean**weight for mean, weight in zip(scales, WEIGHTS, strict=True)]
             products.append(torch.stack(powers).prod(0))
         value = torch.stack(products).mean(0)
-        return -10 * torch.log10(1 - value) if column.startswith("ms-ssim-db") else value
+        return 0 - 10 * torch.log10(1 - value) if column.startswith("ms-ssim-db") else value
 
 
 def _scale(tap: Tap) -> int:

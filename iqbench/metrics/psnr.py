@@ -79,10 +79,11 @@ class Psnr(Metric):
 
 def decibels(error: Tensor) -> Tensor:
     """Return -10 log10 of an error; +inf at 0, with gradient 0 instead of NaN."""
+    # The difference from 0 is 0 for an error of 1, where the product with -10 is -0.0.
     if not torch.is_grad_enabled():
-        return -10 * torch.log10(error)
+        return 0 - 10 * torch.log10(error)
     none = error == 0
-    return torch.where(none, torch.inf, -10 * torch.log10(torch.where(none, 1.0, error)))
+    return torch.where(none, torch.inf, 0 - 10 * torch.log10(torch.where(none, 1.0, error)))
 
 
 def psnr(reference: Tensor, output: Tensor, *, epsilon: float = 0.0) -> Tensor:

@@ -39,6 +39,13 @@ def test_equal_images_have_infinite_psnr():
     assert psnr(image, image).tolist() == [float("inf")] * 2
 
 
+def test_black_against_white_is_0_without_a_sign():
+    black = torch.zeros(1, 3, 8, 8)
+    assert str(psnr(black, black + 1).item()) == "0.0"
+    with torch.no_grad():
+        assert str(psnr(black, black + 1).item()) == "0.0"
+
+
 @pytest.mark.parametrize("deviation", [0, 1e-4, 0.05])
 def test_an_epsilon_is_added_to_the_error(deviation):
     reference = data.astronaut()[:40, :50] / 255
