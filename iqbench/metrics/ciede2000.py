@@ -128,7 +128,8 @@ def difference(first: Tensor, second: Tensor) -> Tensor:
     turn = torch.where(coloured, turn, 0.0)
     total = hue + other_hue
     wide = (hue - other_hue).abs() > math.pi
-    mean_hue = torch.where(wide & coloured, total + torch.where(total < TURN, TURN, -TURN), total)
+    around = torch.where(total < TURN, total + TURN, total - TURN)
+    mean_hue = torch.where(wide & coloured, around, total)
     mean_hue = torch.where(coloured, mean_hue / 2, total)
     mean_light = ((light + other_light) / 2 - 50).square()
     mean_chroma = (chroma + other_chroma) / 2

@@ -449,6 +449,19 @@ class TestTransforms:
             functional.psnr(255 * photo, image)
 
 
+@pytest.mark.parametrize("default", [torch.bfloat16, torch.float64])
+def test_the_default_type_of_the_program_changes_nothing(function, name, default):
+    pair = images(name)
+    expected = function(*pair)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(default)
+    try:
+        found = function(*pair)
+    finally:
+        torch.set_default_dtype(before)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6, equal_nan=True)
+
+
 def test_an_empty_batch_has_no_values(function, name):
     reference, output = images(name)
     known = function(reference, output)
