@@ -86,7 +86,8 @@ def build(model: type[Model], options: Mapping[str, str], *, where: str) -> Mode
     Raises
     ------
     IqbenchError
-        On an unknown key, with the nearest known one, or a value that does not fit.
+        On an unknown key, with the nearest known one, an option that is missing, or a value that
+        does not fit.
     """
     values: dict[str, Any] = {}
     for key, value in options.items():
@@ -95,6 +96,12 @@ def build(model: type[Model], options: Mapping[str, str], *, where: str) -> Mode
             raise unknown_name(f"option of {where}", key, model.model_fields)
         is_list = get_origin(field.annotation) is tuple
         values[key] = tuple(filter(None, value.split("+"))) if is_list else value
+    for key, field in model.model_fields.items():
+        if field.is_required() and key not in values:
+            raise IqbenchError(
+                f"{where} needs its option {key!r}",
+                hint=f"Write it behind the name and a colon: {key}=VALUE",
+            )
     return validate(model, values, where=where)
 
 

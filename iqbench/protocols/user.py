@@ -103,6 +103,8 @@ def _preset(where: str, block: object) -> Preset:
             model = ViewTemplate if len(problem["loc"]) > 1 else Preset
             unknown = unknown_name("key", key.rpartition(".")[2], model.model_fields)
             raise IqbenchError(f"{where}: {unknown.message}", hint=unknown.hint) from None
+        if problem["type"] == "missing":
+            raise IqbenchError(f"{where}: key {key!r} is missing") from None
         what = problem["msg"].removeprefix("Value error, ")
         raise IqbenchError(f"{where}: key {key!r}: {what}") from None
     named = {

@@ -111,7 +111,7 @@ def test_an_image_that_would_be_too_large_is_named(
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [
-        ("upscale", "scale of degradation 'upscale': Field required"),
+        ("upscale", "degradation 'upscale' needs its option 'scale'"),
         ("upscale:scale=0", "greater than or equal to 1"),
         ("upscale:scale=2,filter=sinc", "filter of degradation 'upscale'"),
         ("upscale:scale=2,kernel=bicubic", "unknown option of degradation 'upscale'"),

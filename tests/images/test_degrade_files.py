@@ -133,7 +133,7 @@ def test_references_are_never_written_over(references, tmp_path):
     ("spec", "message"),
     [
         ("bicubik:scale=4", "unknown degradation 'bicubik'. Did you mean 'bicubic'"),
-        ("bicubic", "scale of degradation 'bicubic': Field required"),
+        ("bicubic", "degradation 'bicubic' needs its option 'scale'"),
         ("bicubic:scale=0", "scale of degradation"),
         ("bicubic:scale=1.5", "scale of degradation"),
         ("noise:sigma=nan", "sigma of degradation"),

@@ -244,6 +244,7 @@ REFUSED_BLOCKS = [
     ("variants: {pnsr: 'psnr:epsilon=1'}", "variants: unknown metric 'pnsr'"),
     ("variants: {psnr: 'psnr:epsilo=1'}", "variants: unknown option of metric 'psnr'"),
     ("variants: {psnr: ssim}", "variants: 'ssim' is no variant of 'psnr', but another metric"),
+    ("fidelity: {crop: 2}", "key 'fidelity.colour' is missing"),
     ("version: 0", "'version': Input should be greater than or equal to 1"),
     ("peak: true", "'peak.int': Input should be a valid integer"),
 ]
