@@ -114,10 +114,13 @@ class Pair:
         `kept` of each kind are stored: conventions come in an order that needs no earlier ones.
         """
         known = self._large.setdefault(key[0], {}) if large else self._small
-        found: Result = known.pop(key) if key in known else compute()
-        known[key] = found
-        if large and len(known) > kept:
-            del known[next(iter(known))]
+        if key in known:
+            known[key] = known.pop(key)
+            found: Result = known[key]
+            return found
+        if large and len(known) >= kept:
+            del known[next(iter(known))]  # before the next one needs memory
+        known[key] = found = compute()
         return found
 
     @property
