@@ -17,6 +17,7 @@ from iqbench.explain.convention import RANGES, Convention
 from iqbench.explain.gray import to_gray
 from iqbench.explain.prepared import prepare
 from iqbench.explain.windows import Windows
+from iqbench.forks import cached_property
 from iqbench.images.picture import Picture
 from iqbench.protocols.gray import arrange
 from iqbench.protocols.view import GrayOutput, View
@@ -165,33 +166,42 @@ class Pair:
 
         Of every seventh pixel; minus infinity where the two are equal there.
         """
-        height = min(self.reference.height, self.output.height)
-        width = min(self.reference.width, self.output.width)
-        parts = [
-            picture.pixels[:height:7, :width:7].astype(np.float64) / picture.peak
-            for picture in (self.reference, self.output)
-        ]
-        if parts[0].shape != parts[1].shape:
+        differences = self._differences
+        if differences is None:
             return 0.0
-        errors = np.square(parts[0] - parts[1]).mean((0, 1))
+        errors = np.square(differences).mean((0, 1))
         if not errors.all():
             return -np.inf
-        weighted = np.square((parts[0] - parts[1]).mean(2)).mean()
+        weighted = np.square(differences.mean(2)).mean()
         return float(np.log(errors.mean() / max(weighted, 1e-12)) + np.ptp(np.log(errors)))
 
-    def unusual(self) -> tuple[float, float]:
-        """Return how far the pair is from what is usual, in two ways.
+    def unusual(self) -> tuple[float, float, float]:
+        """Return how far the pair is from what is usual, in three ways.
 
         Returns
         -------
         tuple of float
             The part of all sample values that the reference does not use, below its least and above
-            its largest; and by how much the means of the two differ, relative to the larger one.
+            its largest; by how much the means of the two differ, relative to the larger one; and
+            the mean squared error of every seventh pixel.
         """
         pixels = self.reference.pixels
         unused = 1 - float(pixels.max() - pixels.min()) / self.reference.peak
         means = [picture.mean / picture.peak for picture in (self.reference, self.output)]
-        return unused, abs(means[0] - means[1]) / max(*means, 1e-9)
+        differences = self._differences
+        error = 0.0 if differences is None else float(np.square(differences).mean())
+        return unused, abs(means[0] - means[1]) / max(*means, 1e-9), error
+
+    @cached_property
+    def _differences(self) -> NDArray[np.float64] | None:
+        """The differences of every seventh pixel; None if one image alone is gray."""
+        height = min(self.reference.height, self.output.height)
+        width = min(self.reference.width, self.output.width)
+        first, second = (
+            picture.pixels[:height:7, :width:7].astype(np.float64) / picture.peak
+            for picture in (self.reference, self.output)
+        )
+        return first - second if first.shape == second.shape else None
 
     def rows_and_columns(self, convention: Convention) -> tuple[slice, slice]:
         """Say which part is scored.

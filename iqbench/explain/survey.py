@@ -76,12 +76,12 @@ class Bases(NamedTuple):
     Attributes
     ----------
     values
-        On these pairs, (bases, pairs).
+        On these pairs, (bases, pairs); their means are the bases' values.
     moves
-        (bases,). What the mean over all pairs is more than that over these.
+        (bases,). What the value over all pairs is more than that over these.
     span
-        Orthonormal columns, (pairs, rank). Whatever follows from the bases is a sum of them, but
-        for a constant.
+        Orthonormal columns, (pairs, rank). Whatever follows from the means of images is a sum of
+        them, but for a constant.
     weights
         (pairs,). A convention's mean moves by the sum of its centred values times these.
     """
@@ -139,6 +139,7 @@ class Survey:
         self.found: dict[Convention, Statistics] = {}
         self._usual = list(usual)
         self._relatives: list[Convention] = []
+        self._pools: dict[str, None] = {}
         self._first: list[Convention] = []
         self._later = 0
         self._one_by_one = family.networks and not family.whole_set
@@ -172,6 +173,7 @@ class Survey:
         for item in conventions:
             sample = self._samples[item] = self._family.sample(item)
             self.found[item] = self._shared.setdefault(sample, {})
+            self._pools[item.pool] = None
         self._measure(conventions, screened)
         rest = self.places[len(self.screened) :]
         if self._one_by_one and self.evidence.mean is None:
@@ -365,9 +367,9 @@ class Survey:
         """Estimate a mean alone, from each base, and from all; return the most certain one.
 
         From a base, it is that of the base plus the mean difference of the two on these pairs; from
-        all, it is a linear regression.
+        all, it is a linear regression, which needs means of images.
         """
-        own = self.images(convention, places)
+        own = self._shares(convention, places)
         known = self._values_of(bases, places)
         total = len(self.places)
         rooms = _rooms(np.vstack([own, own - known.values]), len(places) - 1, total)
@@ -377,27 +379,40 @@ class Survey:
             best = 1 + min(range(len(bases)), key=lambda index: _unlike(convention, bases[index]))
             rooms[best] = np.inf
         value, room = self._close(convention, places), float(rooms[best])
-        averaged = convention.pool == "images" and not self._family.whole_set
-        if averaged and len(known.weights) and np.isfinite(own).all():
+        if convention.pool == "images" and len(known.weights) and np.isfinite(own).all():
             centred = own - own.mean()
             rest = centred - known.span @ (centred @ known.span)
             (fitted,) = _rooms(rest[None], len(places) - 1 - known.span.shape[1], total)
             if fitted < room:
                 return value + float(centred @ known.weights), float(fitted)
-        if best:
-            base = bases[best - 1]
-            value += self._close(base, self.places) - self._close(base, places)
-        return value, room
+        return value + (float(known.moves[best - 1]) if best else 0.0), room
+
+    def _shares(self, convention: Convention, places: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return numbers of the pairs whose mean is the value, or nearly so.
+
+        They are the values of images, or, where errors are averaged first, jackknife pseudo-values:
+        n times the value less n - 1 times the value without the pair (Quenouille 1956).
+        """
+        count = len(places)
+        if (convention.pool == "images" and not self._family.whole_set) or count < 2:
+            return self.images(convention, places)
+        without = [
+            self._close(convention, (*places[:place], *places[place + 1 :]))
+            for place in range(count)
+        ]
+        with np.errstate(invalid="ignore"):  # infinite less infinite
+            return count * self._close(convention, places) - (count - 1) * np.array(without)
 
     def _values_of(self, bases: Sequence[Convention], places: tuple[int, ...]) -> Bases:
         """Return the values of complete conventions on some pairs; computed once."""
         key = (places, len(bases))
         if key not in self._known_bases:
-            rows = [self.images(base, places) for base in bases]
+            rows = [self._shares(base, places) for base in bases]
             values = np.array(rows).reshape(len(bases), len(places))
-            means = np.array([self.images(base, self.places).mean() for base in bases])
-            moves = means - values.mean(1)
+            closed = [(self._close(base, self.places), self._close(base, places)) for base in bases]
+            moves = np.array([whole - part for whole, part in closed])
             usable = np.isfinite(values).all(1) & np.isfinite(moves)
+            usable &= np.array([base.pool == "images" for base in bases], dtype=bool)
             span, weights = np.zeros((len(places), 0)), np.zeros(0)
             if usable.any() and len(places) >= FITTED:
                 centred = values[usable] - values[usable].mean(1, keepdims=True)
@@ -409,8 +424,13 @@ class Survey:
         return self._known_bases[key]
 
     def _bases(self) -> list[Convention]:
-        """Return the conventions that are measured on all pairs, to compare others with."""
-        return list(dict.fromkeys([*self._usual, *self._relatives]))
+        """Return the conventions that are measured on all pairs, to compare others with.
+
+        However pairs are averaged, the statistics of each are the same.
+        """
+        measured = dict.fromkeys([*self._usual, *self._relatives])
+        averaged = (base._replace(pool=pool) for base in measured for pool in self._pools)
+        return list(dict.fromkeys([*measured, *averaged]))
 
     def _has_all(self, convention: Convention) -> bool:
         return convention in self.found and self.complete(convention)

@@ -33,6 +33,12 @@ class Table(MeanFamily):
         self.measured += 1
         return float(self.rows[convention.crop, pair])
 
+    def close(self, found, convention):
+        """Average values in decibels, or their errors."""
+        if convention.pool == "images":
+            return float(np.mean(found))
+        return float(-10 * np.log10(np.mean(10 ** (-np.array(found) / 10))))
+
 
 class Places:
     """Pairs that are only numbers."""
@@ -44,14 +50,17 @@ class Places:
         return place
 
 
-def surveyed(values, truth, traits=None):
-    """Return the survey of a mean with four digits, and its family."""
+def surveyed(values, truth, traits=None, pool="images"):
+    """Return the survey of a mean with four digits, its family, and the true convention."""
     family = Table(values)
     conventions = [Convention("known", crop=row) for row in range(len(values))]
+    conventions += [item._replace(pool="pooled") for item in conventions]
+    true = conventions[truth]._replace(pool=pool)
+    mean = family.close(values[truth], true)
     survey = Survey(
         family,
         pairs=Places(),
-        evidence=Evidence("known", Reported.parse(f"{values[truth].mean():.4f}"), {}),
+        evidence=Evidence("known", Reported.parse(f"{mean:.4f}"), {}),
         traits=traits or [Trait()] * PAIRS,
         doubtful=(),
         usual=conventions[:3],
@@ -59,7 +68,7 @@ def surveyed(values, truth, traits=None):
         reporter=None,
     )
     survey.run(conventions)
-    return survey, family, conventions[truth]
+    return survey, family, true
 
 
 def alike(seed):
@@ -81,6 +90,16 @@ def test_the_truth_is_followed_to_the_end_and_most_others_are_not(seed):
         assert survey.complete(convention)
         assert survey.value(convention) == pytest.approx(values[truth].mean(), abs=1e-12)
         assert family.measured < values.size / 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mean_of_errors_is_followed_however_unlike_the_images_are(seed):
+    random = np.random.default_rng(seed)
+    values = random.normal(25, 6, PAIRS) + random.normal(0, 0.05, (CONVENTIONS, PAIRS))
+    traits = [Trait(unusual=(float(-value),)) for value in values[0]]
+    for truth in range(0, CONVENTIONS, 6):  # few images decide the mean error
+        survey, _, convention = surveyed(values, truth, traits, pool="pooled")
+        assert survey.complete(convention)
 
 
 @pytest.mark.parametrize("kind", ["gray", "turned", "cut to a multiple of 3"])
@@ -126,15 +145,17 @@ def pair_of(*images):
     return Pair(*(Picture(pixels, digest="", name="a.png", bytes=0) for pixels in images))
 
 
-def test_a_pair_is_unusual_by_unused_values_and_by_its_brightness():
+def test_a_pair_is_unusual_by_unused_values_its_brightness_and_its_error():
     reference = np.full((8, 8, 3), 100, np.uint8)
     reference[0, 0] = 151
     output = reference // 2
-    unused, darker = pair_of(reference, output).unusual()
+    unused, darker, error = pair_of(reference, output).unusual()
     assert unused == pytest.approx(1 - 51 / 255)
+    seventh = np.s_[::7, ::7]
+    assert error == pytest.approx(np.mean((reference[seventh] / 255 - output[seventh] / 255) ** 2))
     assert darker == pytest.approx(1 - output.mean() / reference.mean())
 
 
 def test_black_images_are_equally_bright():
     black = np.zeros((8, 8, 3), np.uint8)
-    assert pair_of(black, black).unusual() == (1.0, 0.0)
+    assert pair_of(black, black).unusual() == (1.0, 0.0, 0.0)
