@@ -124,7 +124,7 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(words in text for words in _MEMORY)
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> IqbenchError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> IqbenchError:
     """Refuse a name that is not known, with the nearest one that is, whatever its case.
 
     Parameters
@@ -132,7 +132,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> IqbenchError:
     kind
         What the name should have been, e.g. ``"metric"``.
     name
-        What the user wrote.
+        What the user wrote; from Python it may be something else than a text, such as None.
     known
         All names that would have been right.
 
@@ -143,9 +143,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> IqbenchError:
     """
     names = sorted(known)
     by_letters = {one.casefold(): one for one in names}
-    near = [name] if name.casefold() in by_letters else []
-    near = near or get_close_matches(name, names, n=1, cutoff=0.5)
-    near = near or get_close_matches(name.casefold(), by_letters, n=1, cutoff=0.5)
+    text = str(name)
+    near = [text] if text.casefold() in by_letters else []
+    near = near or get_close_matches(text, names, n=1, cutoff=0.5)
+    near = near or get_close_matches(text.casefold(), by_letters, n=1, cutoff=0.5)
     if near:
         hint = f"Did you mean {by_letters[near[0].casefold()]!r}?"
     elif names:

@@ -20,6 +20,7 @@ from iqbench.metrics._tensors import score_as_they_are
 from iqbench.native import library, loops
 from iqbench.networks.weights import Weights, load
 from iqbench.protocols.presets import Role
+from iqbench.specs import validate
 
 __all__ = ["Luma", "Niqe", "niqe"]
 
@@ -267,15 +268,16 @@ def niqe(image: Tensor, *, luma: Luma = "studio", rounded: bool = True, crop: in
     Raises
     ------
     IqbenchError
-        If the tensor is not a batch of images, or too small, or the model is missing and cannot be
-        fetched.
+        If the tensor is not a batch of images, or too small, an option is unknown, or the model is
+        missing and cannot be fetched.
 
     Notes
     -----
     Mittal et al. 2013, doi:10.1109/LSP.2012.2227726. The default is that of BasicSR and mmagic. It
     gives 5.7296 for the baboon of Set14, as MATLAB R2021a.
     """
-    metric = Niqe(luma=luma, rounded=rounded, crop=crop)
+    options = {"luma": luma, "rounded": rounded, "crop": crop}
+    metric = validate(Niqe, options, where="NIQE")
     with torch.no_grad():
         image = accept_image(image)
         return score_as_they_are(metric, metric.columns()[0].name, image, image)

@@ -205,3 +205,12 @@ def test_values_are_near_another_implementations_in_float64(name):
     path = SHARED / "data" / name
     (given,) = measure(path, path, metrics=["niqe"])["value"]
     assert given == pytest.approx(expected, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"crop": -1}, "crop of NIQE"), ({"crop": 1.5}, "crop of"), ({"luma": "x"}, "luma of NIQE")],
+)
+def test_unknown_options_are_refused(options, message):
+    with pytest.raises(IqbenchError, match=message):
+        niqe(torch.rand(1, 3, 192, 192), **options)
