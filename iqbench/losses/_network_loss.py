@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from iqbench.losses._reduction import Reduction, check_reduction, reduce
 from iqbench.metrics._base import PIXELS, Column, Metric
 from iqbench.metrics._images import accept_pair
-from iqbench.metrics._tensors import score_as_they_are
+from iqbench.metrics._tensors import check_backbone, score_as_they_are
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import architecture, shared
 
@@ -44,7 +44,8 @@ class NetworkLoss(nn.Module):
     Raises
     ------
     IqbenchError
-        If the reduction is unknown, or weights are missing and cannot be fetched.
+        If the reduction is unknown, the backbone is another kind of module, or weights are missing
+        and cannot be fetched.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class NetworkLoss(nn.Module):
         self.column = column
         self.reduction = reduction
         self._given = backbone is not None
-        if backbone is None:
+        if backbone is not None:
+            check_backbone(backbone)
+        else:
             names = {tap.network for tap in column.taps} - {PIXELS}
             trained = [name for name in names if architecture(name).trained]
             if trained:

@@ -18,6 +18,7 @@ from iqbench.networks.border import surrounded
 from iqbench.networks.registry import load_backbone
 
 __all__ = [
+    "check_backbone",
     "full_precision",
     "network_of",
     "score_as_they_are",
@@ -198,6 +199,16 @@ def _too_small(column: Column, image: Tensor, backbone: Backbone | None) -> Iqbe
     return IqbenchError(too_few_pixels(column.name, image.shape[2], image.shape[3], max(sides)))
 
 
+def check_backbone(backbone: object) -> None:
+    """Raise an error for a network of another library, whose layers have no names here."""
+    if not isinstance(backbone, Backbone):
+        raise IqbenchError(
+            f"backbone is of type {type(backbone).__name__}, not a Backbone of iqbench",
+            hint="Leave it out for the pretrained network; weights of your own are found in a "
+            "folder that IQBENCH_WEIGHTS names",
+        )
+
+
 def network_of(name: str, backbone: Backbone | None, image: Tensor) -> tuple[Backbone, torch.dtype]:
     """Return the network for an image, and the type that it computes in.
 
@@ -213,10 +224,11 @@ def network_of(name: str, backbone: Backbone | None, image: Tensor) -> tuple[Bac
     Raises
     ------
     IqbenchError
-        If the network is on another device.
+        If the network is on another device, or another kind of module.
     """
     if backbone is None:
         return load_backbone(name, image.device, image.dtype), image.dtype
+    check_backbone(backbone)
     weight = next(backbone.parameters(), None)
     if weight is None:
         return backbone, image.dtype

@@ -171,7 +171,7 @@ class Perceptual(Metric):
 
 def perceptual_metric(
     net: str,
-    layers: tuple[str, ...],
+    layers: tuple[str, ...] | str,
     distance: Distance,
     weights: tuple[float, ...],
     normalise: Normalise,
@@ -183,6 +183,10 @@ def perceptual_metric(
     IqbenchError
         If a network, layer or option is unknown.
     """
+    if isinstance(layers, str):
+        raise IqbenchError(
+            f"layers is the text {layers!r}, not a tuple of names", hint=f"Give ({layers!r},)"
+        )
     options = {
         "net": net,
         "layers": layers,

@@ -284,6 +284,10 @@ def test_gradients_of_lpips_are_those_of_finite_differences(tiny_lpips):
         (lambda: PerceptualLoss(reduction="average"), "unknown reduction 'average'"),
         (lambda: LPIPSLoss("vgg16"), "unknown LPIPS network 'vgg16'. Did you mean 'vgg'"),
         (lambda: LPIPSLoss(reduction="average"), "unknown reduction 'average'"),
+        (lambda: LPIPSLoss(reduction=None), "unknown reduction None. Did you mean 'none'"),
+        (lambda: LPIPSLoss(None), "unknown LPIPS network None. Known: alex, squeeze, vgg"),
+        (lambda: PerceptualLoss(layers="relu2_2"), "layers is the text 'relu2_2', not a tuple"),
+        (lambda: LPIPSLoss(backbone=nn.Conv2d(3, 3, 3)), "backbone is of type Conv2d, not a Back"),
     ],
 )
 def test_unknown_options_are_refused_when_the_loss_is_created(make, message):
