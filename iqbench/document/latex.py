@@ -2,6 +2,7 @@ r"""Sections of a leaderboard as LaTeX tables: booktabs, best in bold, second be
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -208,11 +209,10 @@ def _infinities(text: str) -> str:
 
 def _labels(groups: Sequence[Sequence[Section]]) -> list[str]:
     """Make labels from the titles of the tables; equal ones are numbered."""
-    labels: list[str] = []
-    counts: dict[str, int] = {}
+    labels: dict[str, None] = {}
     for group in groups:
         titles = "-".join(section.title for section in group).casefold()
         label = re.sub(r"[^a-z0-9]+", "-", titles).strip("-") or "scores"
-        counts[label] = counts.get(label, 0) + 1
-        labels.append(label if counts[label] == 1 else f"{label}-{counts[label]}")
-    return labels
+        names = itertools.chain([label], (f"{label}-{n}" for n in itertools.count(2)))
+        labels[next(name for name in names if name not in labels)] = None
+    return list(labels)

@@ -135,6 +135,13 @@ def test_a_sentence_that_begins_with_a_name_begins_no_list_in_markdown(
     assert (lines[2], lines[-3], lines[-1]) == (written, f"{written} lacks", written)
 
 
+def test_every_table_has_a_label_of_its_own_in_latex() -> None:
+    titles = ["a", "a", "a-2", "A", "日本", "", "日本"]
+    sections = [Section(title, columns=[texts("x", ["y"])]) for title in titles]
+    labels = re.findall(r"\\label\{tab:([^}]*)\}", latex_tables(sections))
+    assert labels == ["a", "a-2", "a-2-2", "a-3", "scores", "scores-2", "scores-3"]
+
+
 def test_names_mean_themselves_in_latex() -> None:
     text = shown(board(method=[HOSTILE, "b", "c", "d"], dataset=HOSTILE), "latex")
     escaped = (
