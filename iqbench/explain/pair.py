@@ -13,7 +13,7 @@ from torch import Tensor
 
 from iqbench.errors import IqbenchError
 from iqbench.explain.brightness import gain, stored
-from iqbench.explain.convention import RANGES, Convention
+from iqbench.explain.convention import DATA_RANGES, RANGES, Convention
 from iqbench.explain.gray import to_gray
 from iqbench.explain.prepared import prepare
 from iqbench.explain.windows import Windows
@@ -268,6 +268,12 @@ class Pair:
             for lows, highs in sides
         )
         return Extremes(reference, output)
+
+    def scale(self, convention: Convention) -> tuple[float, float]:
+        """Return a and b of the convention's range: pixels become a x + b with peak 1."""
+        from_data = convention.range in DATA_RANGES
+        extremes = self.extremes(convention) if from_data else Extremes.full()
+        return extremes.scale(convention.range)
 
     def _convert(self, convention: Convention) -> tuple[Tensor, Tensor]:
         """Convert the colour of both images."""

@@ -51,8 +51,8 @@ ENOUGH = 3
 FAMILIES = {
     "psnr": ("error", "PsnrFamily"),
     "ssim": ("similarity", "SsimFamily"),
-    "ms-ssim": ("similarity", "MsSsimFamily", "ms-ssim"),
-    "ms-ssim-db": ("similarity", "MsSsimFamily", "ms-ssim-db"),
+    "ms-ssim": ("multiscale", "MsSsimFamily", "ms-ssim"),
+    "ms-ssim-db": ("multiscale", "MsSsimFamily", "ms-ssim-db"),
     "psnr-b": ("blocking", "PsnrBFamily"),
     "tv": ("variation", "TvFamily"),
     "lpips": ("learned", "LpipsFamily"),

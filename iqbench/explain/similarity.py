@@ -1,18 +1,16 @@
-"""SSIM and MS-SSIM under the conventions in use."""
+"""SSIM under the conventions in use."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial, reduce
-from typing import Any, Literal, NamedTuple, TypeAlias
+from functools import partial
+from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
@@ -27,33 +25,32 @@ from iqbench.explain.convention import (
 )
 from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
-from iqbench.explain.pair import Extremes, Pair
+from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
+from iqbench.explain.similarity_map import (
+    VOLUME_WINDOW,
+    LocalMoments,
+    Look,
+    combine,
+    map_in_strips,
+    similarity_map,
+    size_of,
+)
 from iqbench.explain.windows import Windows
-from iqbench.images.filters import gaussian_weights
-from iqbench.metrics._registry import Request, resolve_metrics
+from iqbench.metrics._registry import resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
-from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
 from iqbench.metrics.ssim import (
     C1,
     C2,
-    SIGMA,
     SIZES,
     Downsample,
-    Ssim,
     shrink,
     shrink_factor,
-    window_weights,
 )
-from iqbench.native import library, loops
-from iqbench.networks.pyramid import Halving
 
-__all__ = ["MsSsimFamily", "SsimFamily"]
+__all__ = ["FLOAT_ERROR", "SsimFamily"]
 
 SAMPLE = "ssim, sample covariance"
-ODD: tuple[Halving, ...] = ("zero", "crop", "repeat-first")
-MULTI_CLIPPED = "ms-ssim-odd=zero, structure clipped"
-TOGETHER = "ms-ssim, channels together, last scale mirrored"
 VOLUME = "ssim-form=3d"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
 SHRUNK: Mapping[str, tuple[Downsample, bool]] = {
@@ -63,7 +60,6 @@ SHRUNK: Mapping[str, tuple[Downsample, bool]] = {
 }
 """Forms that downsample first: how, and whether the structure is clipped."""
 WHOLE = (VOLUME, *SHRUNK)
-VOLUME_WINDOW = "gaussian 11x11x11"
 CLIPPED = "ssim-structure=clipped"
 BOXES = {f"ssim, uniform {size}x{size}": f"uniform {size}x{size}" for size in (3, 5, 9, 11, 51)}
 """scikit-image's SSIM with other windows; of 51x51 in tables of inpainting."""
@@ -125,62 +121,12 @@ RARE_COLOURS = (
 """Colours that are combined with the usual windows alone."""
 
 WINDOWS = {"ssim-window=uniform": "uniform", **BOXES}
-REACH: dict[str, int] = {
-    "gaussian": SIZES["gaussian"],
-    "uniform": SIZES["uniform"],
-    **{shape: int(shape.rpartition("x")[2]) for shape in BOXES.values()},
-    **{way.shape: int(way.shape.rpartition("x")[2]) for way in CONTINUED.values()},
-    VOLUME_WINDOW: SIZES["gaussian"],
-}
 COLUMN = SIZES["uniform"]
 PLAIN = Convention("ssim")
 HALVED = 256
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 1e-4  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
-STRIP = 64
-"""So many rows of a map are computed together: their moments stay in the caches."""
-
-Planes: TypeAlias = NDArray[np.float64]
-
-
-class LocalMoments(NamedTuple):
-    """The local moments that SSIM needs, (C, h, w) each.
-
-    Attributes
-    ----------
-    product
-        Twice the product of the two local means.
-    energy
-        The sum of their squares.
-    covariance
-        Twice the covariance.
-    variance
-        The sum of both variances.
-    """
-
-    product: Planes
-    energy: Planes
-    covariance: Planes
-    variance: Planes
-
-
-class Look(NamedTuple):
-    """Everything that a map of SSIM depends on: the pixels, the window, the range, the covariance.
-
-    And whether a negative product of contrast and structure counts as 0.
-    """
-
-    colour: str
-    quantise: str
-    gray: str
-    brightness: str
-    prepared: str
-    shape: str
-    scale: float
-    offset: float
-    sample: bool
-    clipped: bool = False
 
 
 class SsimFamily(MeanFamily):
@@ -268,18 +214,18 @@ class SsimFamily(MeanFamily):
         """Return the sum over the positions where the window lies within the part, and how many."""
         shape = WINDOWS.get(convention.metric, window)
         rows, columns = pair.rows_and_columns(convention)
-        reach = REACH[shape] - 1
+        reach = size_of(shape) - 1
         height, width = rows.stop - rows.start - reach, columns.stop - columns.start - reach
         if min(height, width) < 1:
             raise IqbenchError("the image is smaller than the window")
-        scale, offset = _scale(pair, convention)
+        scale, offset = pair.scale(convention)
         seen = convention.seen
         sample = shape in WINDOWS.values() or convention.metric == SAMPLE
         clipped = convention.metric == CLIPPED
         look = Look(*seen, shape, scale, offset, sample, clipped)
 
         def sums() -> Windows:
-            return Windows(_map(*pair.seen(convention), look)[None], np.add)
+            return Windows(similarity_map(*pair.seen(convention), look)[None], np.add)
 
         positions = (
             slice(rows.start, rows.start + height),
@@ -294,7 +240,7 @@ class SsimFamily(MeanFamily):
         Inside it is the map of valid positions; only the border is computed.
         """
         total, _ = self._valid(pair, convention, window)
-        scale, offset = _scale(pair, convention)
+        scale, offset = pair.scale(convention)
         look = Look(*convention.seen, window, scale, offset, False)
         images = pair.part(convention)
         # For each edge: the rows and columns that its windows read, and the padding on the left,
@@ -308,7 +254,7 @@ class SsimFamily(MeanFamily):
         ]
         for rows, columns, sides in edges:
             first, second = (F.pad(image[:, :, rows, columns], sides, mode) for image in images)
-            total += float(_map(first, second, look).sum())
+            total += float(similarity_map(first, second, look).sum())
         channels, height, width = images[0].shape[1:]
         return total / (channels * height * width)
 
@@ -328,7 +274,9 @@ class SsimFamily(MeanFamily):
         )
         if min(first.shape[2:]) < SIZES["gaussian"]:
             raise IqbenchError("the image is smaller than the window")
-        found = _map(first, second, Look(*convention.seen, "gaussian", 1.0, 0.0, False, clipped))
+        found = similarity_map(
+            first, second, Look(*convention.seen, "gaussian", 1.0, 0.0, False, clipped)
+        )
         return float(found.mean()) / first.shape[1]
 
 
@@ -358,71 +306,9 @@ def _is_alone(convention: Convention, rare: str) -> bool:
     )
 
 
-def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
-    """Return a and b of the range: pixels become a x + b with peak 1."""
-    from_data = convention.range in DATA_RANGES
-    extremes = pair.extremes(convention) if from_data else Extremes.full()
-    return extremes.scale(convention.range)
-
-
-def _weights(shape: str) -> Sequence[float]:
-    """Return the weights of a window along one axis."""
-    size = REACH[shape]
-    return gaussian_weights(size, SIGMA) if shape.startswith("gaussian") else (1 / size,) * size
-
-
-def _filter(plane: NDArray[Any], shape: str) -> Planes:
-    """Filter with a window at all positions where it fits, in float64."""
-    size = REACH[shape]
-    if shape.startswith("gaussian"):
-        weights = np.array(_weights(shape))
-        filtered = cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights)
-    else:
-        filtered = cv2.boxFilter(plane, cv2.CV_64F, (size, size))
-    reach = size // 2
-    return np.asarray(filtered[reach:-reach, reach:-reach], dtype=np.float64)
-
-
-def _moments(reference: Tensor, output: Tensor, shape: str) -> LocalMoments:
-    """Return local moments at all positions where the window fits."""
-    channels, height, width = reference.shape[1:]
-    reach = REACH[shape] - 1
-    found = LocalMoments(*(np.empty((channels, height - reach, width - reach)) for _ in range(4)))
-    first, second = (image[0].double().numpy() for image in (reference, output))
-    read = [first, second, first * second, first * first + second * second]
-    if shape == VOLUME_WINDOW:
-        mix = _mix(channels)
-        read = [np.tensordot(mix, planes, axes=1) for planes in read]
-    for channel, planes in enumerate(zip(*read, strict=True)):
-        product, energy, covariance, variance = (moment[channel] for moment in found)
-        mean, other, mixed, squares = (_filter(plane, shape) for plane in planes)
-        np.multiply(mean, other, out=product)
-        np.multiply(product, 2, out=product)
-        np.multiply(mean, mean, out=energy)
-        energy += np.multiply(other, other, out=other)
-        np.multiply(mixed, 2, out=covariance)
-        covariance -= product
-        np.subtract(squares, energy, out=variance)
-    return found
-
-
-def _mix(channels: int) -> Planes:
-    """Return the weights of a window that is as wide in the channels as in space, (C, C).
-
-    The edges are replicated in the channels, too, and so far that each filtered channel is a
-    weighted sum of all.
-    """
-    weights = np.array(window_weights("gaussian"))
-    mix = np.zeros((channels, channels))
-    for channel in range(channels):
-        read = np.clip(np.arange(channel - BORDER, channel + BORDER + 1), 0, channels - 1)
-        np.add.at(mix[channel], read, weights)
-    return mix
-
-
 def _continued(reference: Tensor, output: Tensor, way: Continued) -> float:
     """Return SSIM of images that are continued at their edges."""
-    reach, border = REACH[way.shape] // 2, way.border
+    reach, border = size_of(way.shape) // 2, way.border
     height, width = reference.shape[2:]
     if min(height, width) <= 2 * reach:
         raise IqbenchError("the image is smaller than the window")
@@ -430,7 +316,7 @@ def _continued(reference: Tensor, output: Tensor, way: Continued) -> float:
     first, second = (
         torch.from_numpy(np.pad(image.numpy(), around, way.mode)) for image in (reference, output)
     )
-    found = _map_in_strips(first, second, way.shape, (C1, C2 / way.sample, 0.0, -math.inf))
+    found = map_in_strips(first, second, way.shape, (C1, C2 / way.sample, 0.0, -math.inf))
     inner = found[border : height - border, border : width - border]
     return float(inner.mean()) / reference.shape[1]
 
@@ -443,7 +329,7 @@ def _adaptive(reference: Tensor, output: Tensor) -> float:
     height, width = reference.shape[2:]
     factor = max(1, round(min(height, width) / HALVED))
     size = (height // factor, width // factor)
-    if min(size) < REACH["gaussian"]:
+    if min(size) < size_of("gaussian"):
         raise IqbenchError("the image is smaller than the window")
     first, second = (F.adaptive_avg_pool2d(image, size) for image in (reference, output))
     return _mean(first, second, "gaussian")
@@ -464,7 +350,7 @@ def _columns(reference: Tensor, output: Tensor) -> float:
     product, energy = 2 * mean * other, mean * mean + other * other
     moments = LocalMoments(product, energy, 2 * mixed - product, squares - energy)
     sample = COLUMN / (COLUMN - 1)
-    return float(_combine(moments, C1, C2 / sample, 0.0, -math.inf).mean()) / len(first)
+    return float(combine(moments, C1, C2 / sample, 0.0, -math.inf).mean()) / len(first)
 
 
 _OF_PARTS: Mapping[str, Callable[[Tensor, Tensor], float]] = {
@@ -478,157 +364,4 @@ _OF_PARTS: Mapping[str, Callable[[Tensor, Tensor], float]] = {
 def _mean(reference: Tensor, output: Tensor, shape: str) -> float:
     """Return the mean of the map of a window, over the channels too."""
     look = Look(*Convention("").seen, shape, 1.0, 0.0, False)
-    return float(_map(reference, output, look).mean()) / reference.shape[1]
-
-
-def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
-    """Return the map of pixels a x + b, summed over the channels.
-
-    Moments of a x follow from those of x: what they are multiplied with divides the constants.
-    """
-    size = REACH[look.shape] ** 2
-    sample = size / (size - 1) if look.sample else 1.0
-    c1, c2 = C1 / look.scale**2, C2 / look.scale**2
-    offset = look.offset / look.scale
-    floor = 0.0 if look.clipped else -math.inf
-    compiled = look.shape != VOLUME_WINDOW and REACH[look.shape] in loops.WINDOWS
-    if not (compiled and library.suits(reference, output)):
-        return _map_in_strips(reference, output, look.shape, (c1, c2 / sample, offset, floor))
-    weights = [*_weights(look.shape), sample, c1, c2, floor]
-    window = torch.tensor(weights, dtype=torch.float64, device="cpu")
-    images = (image[0] + offset if offset else image[0] for image in (reference, output))
-    maps = [
-        loops.similarity_map(first.unsqueeze(-1), second.unsqueeze(-1), window, REACH[look.shape])
-        for first, second in zip(*images, strict=True)
-    ]
-    return reduce(Tensor.add_, maps).numpy()
-
-
-def _map_in_strips(
-    reference: Tensor, output: Tensor, shape: str, constants: tuple[float, float, float, float]
-) -> Planes:
-    """Compute the map with OpenCV, some rows at a time."""
-    reach = REACH[shape] - 1
-    parts = []
-    for top in range(0, reference.shape[2] - reach, STRIP):
-        rows = slice(top, top + STRIP + reach)
-        moments = _moments(reference[:, :, rows], output[:, :, rows], shape)
-        parts.append(_combine(moments, *constants))
-    return np.concatenate(parts)
-
-
-def _combine(moments: LocalMoments, c1: float, c2: float, offset: float, floor: float) -> Planes:
-    """Turn moments into the map, whose arrays are reused."""
-    product, energy, covariance, variance = moments
-    upper, lower = product + c1, energy + c1
-    if offset:
-        # Means are not negative, so their sum follows from their squares and product.
-        added = 2 * offset * np.sqrt(product + energy) + 2 * offset**2
-        upper += added
-        lower += added
-    covariance += c2
-    upper *= np.maximum(covariance, floor, out=covariance)
-    variance += c2
-    lower *= variance
-    upper /= lower
-    return np.asarray(upper.sum(0))
-
-
-class MsSsimFamily(MeanFamily):
-    """MS-SSIM, or the same in dB."""
-
-    departures = 1
-    float_error = FLOAT_ERROR
-
-    def __init__(self, column: str) -> None:
-        self.metric = column
-        if column == "ms-ssim":
-            self.limits = (-1.0, 1.0)
-        halved = tuple(f"{column}-odd={odd}" for odd in ODD)
-        self.forms = (*halved, TOGETHER, MULTI_CLIPPED) if column == "ms-ssim" else halved
-
-    def requests(self) -> list[Request]:
-        """Return the one column."""
-        return [item for item in resolve_metrics(["ms-ssim"]) if item.column.name == self.metric]
-
-    def values(self) -> Mapping[str, Sequence[str]]:
-        """Return colours, quantisations and ranges."""
-        return {
-            "colour": ("rgb", *LUMA),
-            "quantise": QUANTISED,
-            "brightness": BRIGHTNESS,
-            "prepared": WHOLE_SIZE,
-            "range": (OWN, "larger-range", "0..1-peak-2", "0..255-peak-1"),
-            "metric": (self.metric, *self.forms),
-        }
-
-    def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Leave crops to the presets: every convention is a pyramid of its own."""
-        if convention.prepared != AS_STORED and convention.metric != self.metric:
-            return False
-        return convention.crop in (0, scale) and convention.modcrop in (1, scale)
-
-    def measure(self, pair: Pair, convention: Convention) -> float:
-        """Score a part of the image."""
-        reference, output = pair.part(convention)
-        if convention.metric == TOGETHER and convention.range == "larger-range":
-            return _together(reference, output, range_of_scale=True)
-        scale, offset = _scale(pair, convention)
-        reference, output = (image * scale + offset for image in (reference, output))
-        if convention.metric == TOGETHER:
-            return _together(reference, output)
-        if convention.metric == MULTI_CLIPPED:
-            return _clipped(reference, output)
-        # Where every scale has even sides, all treatments of odd sides give the same value.
-        even = not any(side % 2 ** (len(WEIGHTS) - 1) for side in reference.shape[2:])
-        column = self.metric if even else convention.metric
-        metric = resolve_metrics([column])[0].metric
-        key = (column, convention._replace(metric=column))
-        return pair.once(
-            key, lambda: float(score_as_they_are(metric, column, reference, output)), large=False
-        )
-
-
-def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False) -> float:
-    """Return torchmetrics' MS-SSIM.
-
-    Channels are averaged at each scale, not after the product; the last scale's SSIM is over
-    mirrored edges; where nobody gives the range, it is taken anew from the images of each scale.
-    """
-    metric, value = MsSsim(odd="crop"), 1.0
-    if min(reference.shape[2:]) < SMALLEST:
-        raise IqbenchError("the image is too small for five scales")
-    taps = metric.taps()
-    for tap, weight in zip(taps, WEIGHTS, strict=True):
-        first, second = reference, output
-        if range_of_scale:
-            peak = max(float(image.max() - image.min()) for image in (first, second))
-            first, second = first / (peak or 1.0), second / (peak or 1.0)
-        if tap is taps[-1]:
-            mirrored = Ssim(padding="reflect")
-            name = mirrored.columns()[0].name
-            mean = score_as_they_are(mirrored, name, first, second).mean()
-        else:
-            maps = metric.maps(tap, metric.prepare(tap, first, {}), second, {})
-            mean = torch.stack([each.mean() for each in maps.values()]).mean()
-            reference, output = (F.avg_pool2d(image, 2) for image in (reference, output))
-        value *= float(mean.clamp_min(0)) ** weight
-    return value
-
-
-def _clipped(reference: Tensor, output: Tensor) -> float:
-    """Return pyiqa's MS-SSIM: a negative product of contrast and structure counts as 0.
-
-    Channels are averaged at each scale; odd sides get zeros, which count.
-    """
-    if min(reference.shape[2:]) < SMALLEST:
-        raise IqbenchError("the image is too small for five scales")
-    metric, value = MsSsim(odd="zero"), 1.0
-    first, second = reference.double(), output.double()
-    for tap, weight in zip(metric.taps(), WEIGHTS, strict=True):
-        maps = metric.maps(tap, metric.prepare(tap, first, {}), second, {})
-        mean = torch.stack([each.clamp_min(0).mean() for each in maps.values()]).mean()
-        value *= float(mean) ** weight
-        odd = (first.shape[2] % 2, first.shape[3] % 2)
-        first, second = (F.avg_pool2d(image, 2, padding=odd) for image in (first, second))
-    return value
+    return float(similarity_map(reference, output, look).mean()) / reference.shape[1]
