@@ -204,8 +204,7 @@ def check_backbone(backbone: object) -> None:
     if not isinstance(backbone, Backbone):
         raise IqbenchError(
             f"backbone is of type {type(backbone).__name__}, not a Backbone of iqbench",
-            hint="Leave it out for the pretrained network; weights of your own are found in a "
-            "folder that IQBENCH_WEIGHTS names",
+            hint="Leave it out for the pretrained network",
         )
 
 
