@@ -55,6 +55,8 @@ def _contents(table: pd.DataFrame, contents: pd.Series) -> Indices:
     """Return the number of each row's content; contents of one dataset are consecutive."""
     datasets = table.index.get_level_values("dataset").astype(str)
     places = pd.MultiIndex.from_arrays([datasets, contents.to_numpy()])
+    if places.empty:  # pandas 2.1 cannot factorize an empty index of two levels
+        return np.empty(0, np.intp)
     return pd.factorize(places, sort=True)[0].astype(np.intp)
 
 
