@@ -26,7 +26,7 @@ from iqbench.explain.convention import (
 from iqbench.explain.family import Family
 from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
-from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
+from iqbench.explain.prepared import AS_STORED, SHIFTS, WHOLE_SIZE
 from iqbench.explain.windows import Windows
 from iqbench.metrics.psnr import TAP, Psnr
 
@@ -128,7 +128,9 @@ class PsnrFamily(Family[Errors]):
         if not _can_be_combined(convention, scale):
             return False
         if convention.prepared != AS_STORED:
-            # Each needs a conversion of its own.
+            # Each needs a conversion of its own. Shifts come from resampling, which low light does
+            # not need.
+            usual &= convention.prepared not in SHIFTS or convention.brightness == "own"
             return usual and convention.colour in ("rgb", *LUMA) and convention.pool == "images"
         if convention.brightness != "own" and (
             convention.colour not in COMBINED or convention.metric == WRAPPED

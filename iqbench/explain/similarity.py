@@ -26,7 +26,7 @@ from iqbench.explain.convention import (
 from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
-from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
+from iqbench.explain.prepared import AS_STORED, SHIFTS, WHOLE_SIZE
 from iqbench.explain.similarity_map import (
     VOLUME_WINDOW,
     LocalMoments,
@@ -170,7 +170,10 @@ class SsimFamily(MeanFamily):
         if rare:
             return len(rare) == 1 and _is_alone(convention, rare[0])
         if convention.prepared != AS_STORED:
-            return convention.metric in ("ssim", CLIPPED) and convention.colour in ("rgb", *LUMA)
+            # Shifts come from resampling, which low light does not need.
+            common = convention.prepared not in SHIFTS or convention.brightness == "own"
+            common &= convention.metric in ("ssim", CLIPPED)
+            return common and convention.colour in ("rgb", *LUMA)
         whole_image = convention.crop in (0, scale) and convention.modcrop in (1, scale)
         if convention.range != OWN or convention.brightness != "own":
             if convention.metric not in ("ssim", "ssim-window=uniform", "ssim-padding=reflect"):
