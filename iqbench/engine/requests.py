@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iqbench.errors import IqbenchError, unknown_name
-from iqbench.metrics._registry import Request, libraries, metric_classes, resolve_metrics
+from iqbench.errors import IqbenchError
+from iqbench.metrics._registry import Request, check_name, resolve_metrics
 from iqbench.protocols.presets import Protocol
 
 __all__ = ["requests_under"]
@@ -29,9 +29,10 @@ def requests_under(protocol: Protocol, specs: Iterable[str]) -> tuple[Request, .
     """
     where = f"protocol {protocol.spec}"
     for name in protocol.views:
-        if name.partition(":")[0] not in {*metric_classes(), *libraries()}:
-            unknown = unknown_name("metric", name, metric_classes())
-            raise IqbenchError(f"{where}: views: {unknown.message}", hint=unknown.hint)
+        try:
+            check_name(name)
+        except IqbenchError as error:
+            raise IqbenchError(f"{where}: views: {error.message}", hint=error.hint) from error
     for name, variant in protocol.variants.items():
         metrics = [{one.metric.name for one in _resolved(where, it)} for it in (name, variant)]
         if metrics[0] != metrics[1]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ def _pillow_ycbcr(levels: Tensor) -> Tensor:
         round_half_away(channel.double() * (64 * weight))
         for channel, weight in zip(levels.unbind(1), FULL, strict=True)
     )
-    return torch.floor(sum(parts, torch.zeros(())) / 64).unsqueeze(1)
+    return torch.floor(reduce(torch.add, parts) / 64).unsqueeze(1)
 
 
 def _half_to_even(levels: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_METRICS",
     "Request",
     "blamed_on",
+    "check_name",
     "columns_of_metric",
     "libraries",
     "metric_classes",
@@ -123,6 +124,18 @@ def libraries() -> dict[str, Library]:
         with or_left_out(point):
             found[plugin.name] = plugin()
     return found
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no metric and no library of metrics has; options after it are not read.
+
+    Raises
+    ------
+    IqbenchError
+        If it is unknown.
+    """
+    if name.partition(":")[0] not in {*metric_classes(), *libraries()}:
+        raise unknown_name("metric", name, metric_classes())
 
 
 def named(metric: type[Metric]) -> str:

@@ -34,7 +34,7 @@ def test_default_metrics_take_one_pass_an_image_and_the_reference_once(make_scor
     begun, rows = passes
     batch = batch_of(63, 65, outputs=4)
     # One output at a time, so that every pass is of one image; a row at a time.
-    found = make_scorer(DEFAULT_METRICS, memory=0).score(batch)
+    found = make_scorer(DEFAULT_METRICS, memory=1).score(batch)
     assert list(found[0]) == DEFAULTS
     # The reference and four outputs, although perceptual and LPIPS both read VGG16.
     assert begun == {"vgg16": 1 + 4, "alexnet": 1 + 4}
