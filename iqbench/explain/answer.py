@@ -19,6 +19,12 @@ FEW = 5
 SAME = 2e-5
 """Values that differ relatively by less than this are one value to a reader."""
 
+FIRM = ("crop", "modcrop", "brightness")
+"""What a reader wants to know of a mean even where it changes the value by less than `SAME`."""
+
+EQUAL = 1e-9
+"""Values that differ relatively by less than this come from the same pixels."""
+
 APART = 1e-3
 """Without a common cause, each value of a table must be less likely by chance than this."""
 
@@ -114,13 +120,24 @@ def _answer(frame: pd.DataFrame, common: Collection[tuple[object, ...]]) -> Answ
 
 
 def _rivals(matches: pd.DataFrame, best: Mapping[Any, Any]) -> list[dict[Any, Any]]:
-    """Return the matches that are as plausible as the best, but another value."""
+    """Return the matches that are as plausible as the best, but have another value.
+
+    Of a mean, another crop or brightness counts whatever its value is, unless it changes no pixel:
+    several images gave nearly the same mean by accident.
+    """
     kind = best["plausibility"]
     alike = matches[matches["plausibility"] == kind]
     alike = alike[alike["departures"] <= best["departures"]]
     alike = alike[alike["exact"] >= best["exact"]]
-    other = (alike["value"] - best["value"]).abs() > SAME * abs(best["value"])
-    return [dict(row) for row in alike[other].to_dict("records")]
+    differences = (alike["value"] - best["value"]).abs()
+    other = differences > SAME * abs(best["value"])
+    if "of " not in best["reported"]:
+        changed = pd.concat([alike[name] != best[name] for name in FIRM], axis=1).any(axis=1)
+        other |= changed & (differences > EQUAL * abs(best["value"]))
+    rivals = alike[other]
+    # What has the same pixels is named once.
+    rivals = rivals[~rivals["value"].round(9).duplicated()]
+    return [dict(row) for row in rivals.to_dict("records")]
 
 
 def _coincidence(matches: pd.DataFrame, tried: int, reported: str) -> Answer:

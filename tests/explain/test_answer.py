@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from made_pairs import judged, pixels, psnr, write_pair
+from made_pairs import explain_value, judged, pixels, psnr, write_pair
 from pydantic import ValidationError
 from skimage import data
 
@@ -194,3 +194,29 @@ def test_the_high_byte_is_what_opencv_makes_of_16_bits(tmp_path):
     value = psnr(*(cv2.imread(str(path)).astype(float) for path in pair))
     best = judged(tuple(pair), "psnr", f"{value:.5f}").iloc[0]
     assert (best["reproduces"], best["quantise"], best["colour"]) == (True, "high-byte", "rgb")
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1 + 1e-5, "ambiguous"), (1.0, "explained")])
+@pytest.mark.parametrize(("name", "value"), [("crop", 4), ("brightness", "reference")])
+def test_another_crop_or_brightness_with_nearly_the_same_mean_is_told(
+    cat, name, value, factor, verdict
+):
+    frame = judged(cat, "psnr", explain_value(cat, "rgb"), scale=4)
+    assert answer(frame).verdict == "explained"
+    named = frame[(frame["plausibility"] == KINDS[0]) & (frame["colour"] == "rgb")]
+    place = named.index[named[name] == value][0]
+    frame.loc[place, ["value", "reproduces", "exact"]] = [frame["value"][0] * factor, True, True]
+    assert answer(frame).verdict == verdict
+
+
+def test_values_of_images_need_no_such_doubt(cat):
+    frame = judged(cat, "psnr", explain_value(cat, "rgb"), scale=4)
+    named = frame[(frame["plausibility"] == KINDS[0]) & (frame["colour"] == "rgb")]
+    place = named.index[named["crop"] == 4][0]
+    frame.loc[place, ["value", "reproduces", "exact"]] = [
+        frame["value"][0] * (1 + 1e-5),
+        True,
+        True,
+    ]
+    frame["reported"] = "psnr of 3 images"
+    assert answer(frame).verdict == "explained"
