@@ -17,13 +17,13 @@ __all__ = ["main"]
 INTERRUPTED = 130
 
 COLLECTED_AFTER = 5000
-"""After so many new objects Python looks for garbage; with its own number, imports take longer."""
+"""The number of new objects after which Python looks for garbage; its default slows imports."""
 
 
 def main() -> None:
     """Run ``iqbench`` with the arguments of the process, and exit."""
     codes: list[int] = []
-    # What others registered before runs after it: a process that is not ours alone ends as usual.
+    # `_end` would skip functions that were registered earlier. With any, Python ends the process.
     if atexit._ncallbacks() == 0:
         atexit.register(_end, codes)
         gc.set_threshold(max(COLLECTED_AFTER, gc.get_threshold()[0]), *gc.get_threshold()[1:])

@@ -20,7 +20,7 @@ SAME = 2e-5
 """Values that differ relatively by less than this are one value to a reader."""
 
 FIRM = ("crop", "modcrop", "brightness")
-"""What a reader wants to know of a mean even where it changes the value by less than `SAME`."""
+"""Settings that make a match of a mean a rival even if it changes the mean by less than `SAME`."""
 
 EQUAL = 1e-9
 """Values that differ relatively by less than this come from the same pixels."""
@@ -122,8 +122,8 @@ def _answer(frame: pd.DataFrame, common: Collection[tuple[object, ...]]) -> Answ
 def _rivals(matches: pd.DataFrame, best: Mapping[Any, Any]) -> list[dict[Any, Any]]:
     """Return the matches that are as plausible as the best, but have another value.
 
-    Of a mean, another crop or brightness counts whatever its value is, unless it changes no pixel:
-    several images gave nearly the same mean by accident.
+    If only a mean was reported, a match with another crop or brightness is a rival even if the two
+    means are nearly equal, because the values of single images differ.
     """
     kind = best["plausibility"]
     alike = matches[matches["plausibility"] == kind]

@@ -37,10 +37,8 @@ Planes: TypeAlias = NDArray[np.float64]
 
 def size_of(shape: str) -> int:
     """Return how many rows a window has: ``gaussian``, ``uniform``, ``uniform 9x9``."""
-    for name, size in SIZES.items():
-        if shape == name:
-            return size
-    return int(shape.rpartition("x")[2])
+    named = {str(name): size for name, size in SIZES.items()}
+    return named[shape] if shape in named else int(shape.rpartition("x")[2])
 
 
 class LocalMoments(NamedTuple):
@@ -141,7 +139,7 @@ def _mix(channels: int) -> Planes:
 def similarity_map(reference: Tensor, output: Tensor, look: Look) -> Planes:
     """Return the map of pixels a x + b, summed over the channels.
 
-    Moments of a x follow from those of x: what they are multiplied with divides the constants.
+    Moments of a x are those of x times a^2. Instead, the constants are divided by a^2.
     """
     size = size_of(look.shape) ** 2
     sample = size / (size - 1) if look.sample else 1.0
@@ -175,7 +173,7 @@ def map_in_strips(
 
 
 def combine(moments: LocalMoments, c1: float, c2: float, offset: float, floor: float) -> Planes:
-    """Turn moments into the map, whose arrays are reused."""
+    """Turn moments into the map; the arrays of the moments are overwritten."""
     product, energy, covariance, variance = moments
     upper, lower = product + c1, energy + c1
     if offset:

@@ -27,7 +27,7 @@ SCREENED = 6
 """How many pairs are measured under every convention; all pairs of a dataset that has no more."""
 
 CHANCE = 2e-4
-"""A convention is given up if its mean over few pairs is farther off than in so few cases."""
+"""The probability that Student's t gives up the true convention after a look at some pairs."""
 
 ALLOWANCE = 3e-4
 """How much more a mean may be off, relative to values above 1: few pairs may hide a difference."""
@@ -36,7 +36,7 @@ FITTED = 24
 """From so many pairs on, means are also estimated from all complete conventions together."""
 
 EQUAL = 1e-9
-"""Values that differ by less tell nothing of the pairs that were not measured."""
+"""Numbers with a smaller standard deviation are equal, and tell nothing of other pairs."""
 
 NEAREST = 10
 """How many of the nearest conventions that do not fit are measured on all pairs."""
@@ -53,16 +53,16 @@ Statistics = dict[int, Any]
 
 
 class Trait(NamedTuple):
-    """What of a pair tells how well it stands for others.
+    """Properties of a pair that decide whether it is measured before others.
 
     Attributes
     ----------
     spread
         How much the conventions differ on it.
     kinds
-        What only some pairs may have, and only some conventions depend on.
+        Names of properties that only some conventions depend on, such as ``gray``.
     unusual
-        How far it is from what is usual, in ways on which only some conventions depend.
+        Numbers that are large for unusual pairs; only some conventions depend on them.
     """
 
     spread: float = 0.0
@@ -78,12 +78,13 @@ class Bases(NamedTuple):
     values
         On these pairs, (bases, pairs); their means are the bases' values.
     moves
-        (bases,). What the value over all pairs is more than that over these.
+        (bases,). The value over all pairs minus the value over these.
     span
-        Orthonormal columns, (pairs, rank). Whatever follows from the means of images is a sum of
-        them, but for a constant.
+        (pairs, rank). Orthonormal columns; they span the centred values of the bases that are
+        means of images.
     weights
-        (pairs,). A convention's mean moves by the sum of its centred values times these.
+        (pairs,). The regression adds the sum of a convention's centred values times these to its
+        mean.
     """
 
     values: NDArray[np.float64]
@@ -245,9 +246,9 @@ class Survey:
     def _ordered(self, places: list[int], traits: Sequence[Trait]) -> tuple[list[int], list[int]]:
         """Return the pairs on which all conventions are measured, and the others in their order.
 
-        With values of images, those that tell most come first. For a mean, both are samples from
-        the whole dataset; in the first, whatever only some pairs have is there at least once, and
-        so is the most unusual pair.
+        With values of images, the pairs on which conventions differ most come first. For a mean,
+        both lists are samples from the whole dataset. The first list has every kind of pair at
+        least once, and the most unusual pairs.
         """
         if self.evidence.images:
             named = self.evidence.images
@@ -349,8 +350,8 @@ class Survey:
     def _estimate(self, convention: Convention) -> tuple[float, float]:
         """Estimate a mean over all pairs from few, and how far off the estimate may be.
 
-        The values of a pair are high, or low, under all conventions alike. So the mean follows from
-        that of complete conventions.
+        A pair that has a high value under one convention has high values under the others, too. So
+        the means of complete conventions improve the estimate.
         """
         known = self.found[convention]
         first = self._first if self._one_by_one else []
@@ -388,10 +389,11 @@ class Survey:
         return value + (float(known.moves[best - 1]) if best else 0.0), room
 
     def _shares(self, convention: Convention, places: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return numbers of the pairs whose mean is the value, or nearly so.
+        """Return one number a pair; the mean of the numbers is the value, or is close to it.
 
-        They are the values of images, or, where errors are averaged first, jackknife pseudo-values:
-        n times the value less n - 1 times the value without the pair (Quenouille 1956).
+        The numbers are the values of images. Where errors are averaged first, they are jackknife
+        pseudo-values: n times the value, minus n - 1 times the value without the pair (Quenouille
+        1956).
         """
         count = len(places)
         if (convention.pool == "images" and not self._family.whole_set) or count < 2:
@@ -426,7 +428,7 @@ class Survey:
     def _bases(self) -> list[Convention]:
         """Return the conventions that are measured on all pairs, to compare others with.
 
-        However pairs are averaged, the statistics of each are the same.
+        Conventions that differ only in how pairs are averaged have the same statistics.
         """
         measured = dict.fromkeys([*self._usual, *self._relatives])
         averaged = (base._replace(pool=pool) for base in measured for pool in self._pools)
@@ -522,7 +524,9 @@ def _split(ordered: Sequence[Convention], count: int) -> list[Sequence[Conventio
 
 
 def _rooms(values: NDArray[np.float64], freedom: int, total: int) -> NDArray[np.float64]:
-    """Say how far the mean of each row may be off, but for `CHANCE`, by Student's t.
+    """Return how far the mean of each row may be from that of all values, by Student's t.
+
+    It is farther away with a probability of `CHANCE`.
 
     Parameters
     ----------
@@ -536,7 +540,7 @@ def _rooms(values: NDArray[np.float64], freedom: int, total: int) -> NDArray[np.
     Returns
     -------
     ndarray
-        (rows,). Infinite where the row says nothing: it is too short, or its values are equal.
+        (rows,). Infinite if a row is too short, or if its values are equal or not finite.
     """
     from scipy.special import stdtrit
 
